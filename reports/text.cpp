@@ -1,0 +1,160 @@
+#include "reports/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdint>
+
+namespace breakeven {
+namespace {
+
+constexpr char32_t kMalformed = 0xFFFFFFFF;
+
+struct CodePoint {
+  char32_t value;
+  std::size_t bytes;
+};
+
+// Decodes one code point; overlong forms, surrogates and torn sequences are malformed (one byte).
+CodePoint decode(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  const unsigned char lead = byte(0);
+  if (lead < 0x80) return {lead, 1};
+  const std::size_t length = lead >= 0xF0 && lead < 0xF5   ? 4
+                             : lead >= 0xE0 && lead < 0xF0 ? 3
+                             : lead >= 0xC2 && lead < 0xE0 ? 2
+                                                           : 0;
+  if (length == 0 || text.size() < length) return {kMalformed, 1};
+  char32_t value = lead & (0xFF >> (length + 1));
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((byte(i) & 0xC0) != 0x80) return {kMalformed, 1};
+    value = (value << 6) | (byte(i) & 0x3F);
+  }
+  constexpr std::array<char32_t, 5> kSmallest = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = value >= 0xD800 && value <= 0xDFFF;
+  if (value < kSmallest[length] || value > 0x10FFFF || surrogate) return {kMalformed, 1};
+  return {value, length};
+}
+
+bool invisible(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0xFEFF ||
+         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F);
+}
+
+struct Scale {
+  double factor;
+  const char* unit;
+};
+
+Scale seconds_scale(double seconds) {
+  if (seconds < 1e-6) return {1e9, "ns"};
+  if (seconds < 1e-3) return {1e6, "µs"};
+  if (seconds < 1) return {1e3, "ms"};
+  return {1, "s"};
+}
+
+}  // namespace
+
+std::string visible_text(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  while (!text.empty()) {
+    const CodePoint point = decode(text);
+    if (point.value == kMalformed) {
+      out += fmt::format("[byte {:02X}]", static_cast<unsigned char>(text[0]));
+    } else if (invisible(point.value)) {
+      out += fmt::format("[U+{:04X}]", static_cast<std::uint32_t>(point.value));
+    } else {
+      out += text.substr(0, point.bytes);
+    }
+    text.remove_prefix(point.bytes);
+  }
+  return out;
+}
+
+std::string escape_html(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : visible_text(text)) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      case '\'': out += "&#39;"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string escape_json_for_script(std::string_view json) {
+  std::string out;
+  out.reserve(json.size());
+  for (const char c : json) {
+    switch (c) {
+      case '<': out += "\\u003c"; break;
+      case '>': out += "\\u003e"; break;
+      case '&': out += "\\u0026"; break;
+      default: out += c;
+    }
+  }
+  return out;
+}
+
+std::string shortened(std::string_view text, std::size_t limit) {
+  const std::string visible = visible_text(text);
+  std::string_view rest = visible;
+  std::size_t cut = 0;  // bytes of the first limit - 1 code points
+  for (std::size_t points = 0; !rest.empty(); ++points) {
+    if (points == limit) return visible.substr(0, cut) + "…";
+    const std::size_t bytes = decode(rest).bytes;
+    if (points + 1 < limit) cut += bytes;
+    rest.remove_prefix(bytes);
+  }
+  return visible;
+}
+
+std::string format_number(double value, int digits) {
+  if (value == 0) return "0";
+  const int magnitude = static_cast<int>(std::floor(std::log10(std::abs(value))));
+  return fmt::format("{:.{}f}", value, std::clamp(digits - 1 - magnitude, 0, 15));
+}
+
+std::string format_scientific(double value) {
+  if (value == 0) return "0";
+  std::string text = fmt::format("{:.1e}", value);
+  const std::size_t exponent = text.find('e');
+  if (exponent == std::string::npos) return text;
+  return fmt::format("{}e{}", text.substr(0, exponent), std::stoi(text.substr(exponent + 1)));
+}
+
+std::string format_seconds(double seconds) {
+  const Scale scale = seconds_scale(seconds);
+  return fmt::format("{} {}", format_number(seconds * scale.factor), scale.unit);
+}
+
+std::string format_seconds_interval(double low, double high) {
+  const Scale scale = seconds_scale(low);
+  return fmt::format("{}–{} {}", format_number(low * scale.factor),
+                     format_number(high * scale.factor), scale.unit);
+}
+
+std::string format_bytes(double bytes) {
+  constexpr std::array<const char*, 5> kUnits = {"B", "KiB", "MiB", "GiB", "TiB"};
+  std::size_t unit = 0;
+  while (bytes >= 1024 && unit + 1 < kUnits.size()) {
+    bytes /= 1024;
+    ++unit;
+  }
+  return fmt::format("{} {}", format_number(bytes, 3), kUnits[unit]);
+}
+
+std::string format_percent(double fraction) {
+  return fmt::format("{} %", format_number(fraction * 100, 3));
+}
+
+}  // namespace breakeven
