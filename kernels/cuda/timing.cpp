@@ -1,0 +1,128 @@
+#include "kernels/cuda/timing.h"
+
+#include <algorithm>
+
+namespace breakeven {
+namespace {
+
+// Releases the blocker also where enqueueing throws: the stream would stand still until its
+// time-out.
+class Blocker {
+ public:
+  Blocker(TimedStream& stream, bool enabled) : stream_(stream), held_(enabled) {
+    if (enabled) stream.start_blocker();
+  }
+  ~Blocker() { release(); }
+  Blocker(const Blocker&) = delete;
+  Blocker& operator=(const Blocker&) = delete;
+  void release() noexcept {
+    if (held_) stream_.release_blocker();
+    held_ = false;
+  }
+
+ private:
+  TimedStream& stream_;
+  bool held_;
+};
+
+// Enqueues the calls with the events around them; returns how many event pairs were recorded.
+std::size_t enqueue_timed(TimedStream& stream, bool cold, std::int64_t calls) {
+  if (!cold) {
+    stream.record(0);
+    for (std::int64_t i = 0; i < calls; ++i) stream.enqueue_call();
+    stream.record(1);
+    return 1;
+  }
+  for (std::size_t i = 0; i < static_cast<std::size_t>(calls); ++i) {
+    stream.enqueue_flush();
+    stream.record(2 * i);
+    stream.enqueue_call();
+    stream.record(2 * i + 1);
+  }
+  return static_cast<std::size_t>(calls);
+}
+
+// One chunk; its device seconds, or nothing if the blocker timed out.
+std::optional<double> time_chunk(TimedStream& stream, bool cold, std::int64_t calls, bool blocked,
+                                 Batch& batch) {
+  Blocker blocker(stream, blocked);
+  const std::size_t pairs = enqueue_timed(stream, cold, calls);
+  stream.enqueue_clock_probe();
+  blocker.release();
+  const bool throttled = stream.throttled();
+  stream.synchronise();
+  if (blocked && stream.blocker_timed_out()) return std::nullopt;
+  batch.throttled = batch.throttled || throttled;
+  if (const auto mhz = stream.clock_mhz()) batch.clock_mhz = mhz;
+  double seconds = 0;
+  for (std::size_t i = 0; i < pairs; ++i) seconds += stream.event_seconds(2 * i, 2 * i + 1);
+  return seconds;
+}
+
+double host_seconds(TimedStream& stream, const TimingPlan& plan) {
+  stream.synchronise();
+  if (!plan.cold) {
+    const double start = stream.wall_seconds();
+    for (std::int64_t i = 0; i < plan.calls; ++i) stream.enqueue_call();
+    stream.synchronise();
+    return stream.wall_seconds() - start;
+  }
+  double seconds = 0;
+  for (std::int64_t i = 0; i < plan.calls; ++i) {
+    stream.enqueue_flush();
+    stream.synchronise();
+    const double start = stream.wall_seconds();
+    stream.enqueue_call();
+    stream.synchronise();
+    seconds += stream.wall_seconds() - start;
+  }
+  return seconds;
+}
+
+}  // namespace
+
+std::int64_t blocked_chunk_calls(const TimingPlan& plan) {
+  const std::int64_t launches = std::max<std::int64_t>(plan.launches_per_call, 1);
+  // Beside the calls: the blocker and the clock probe; warm: two events; cold: a flush and two
+  // events for each call.
+  if (!plan.cold) return std::max<std::int64_t>((kLaunchQueue - 4) / launches, 0);
+  return std::min((kLaunchQueue - 2) / (launches + 3), free_chunk_calls(plan));
+}
+
+std::int64_t free_chunk_calls(const TimingPlan& plan) {
+  return plan.cold ? static_cast<std::int64_t>(kTimingEvents / 2) : plan.calls;
+}
+
+std::optional<double> clock_mhz(const ClockSample& sample) {
+  if (sample.end_nanoseconds <= sample.start_nanoseconds ||
+      sample.end_cycles <= sample.start_cycles) {
+    return std::nullopt;
+  }
+  return 1e3 * static_cast<double>(sample.end_cycles - sample.start_cycles) /
+         static_cast<double>(sample.end_nanoseconds - sample.start_nanoseconds);
+}
+
+std::size_t flush_bytes(std::size_t l2_bytes) {
+  constexpr std::size_t kMebibyte = std::size_t{1} << 20;
+  return (3 * l2_bytes / kMebibyte + 1) * kMebibyte;
+}
+
+Batch time_batch(TimedStream& stream, const TimingPlan& plan) {
+  Batch batch;
+  std::int64_t blocked_calls = plan.blockable ? blocked_chunk_calls(plan) : 0;
+  for (std::int64_t left = plan.calls; left > 0;) {
+    const bool blocked = blocked_calls > 0;
+    const std::int64_t calls = std::min(left, blocked ? blocked_calls : free_chunk_calls(plan));
+    const auto seconds = time_chunk(stream, plan.cold, calls, blocked, batch);
+    if (!seconds) {
+      blocked_calls = calls / 2;
+      continue;
+    }
+    batch.seconds += *seconds;
+    left -= calls;
+  }
+  batch.host_seconds = host_seconds(stream, plan);
+  return batch;
+}
+
+}  // namespace breakeven
