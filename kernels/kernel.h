@@ -106,6 +106,7 @@ struct Implementation {
   std::string name;  ///< segment 4 of a row's name, [a-z0-9_]+
   std::vector<Precision> precisions;
   std::vector<Launch> launches = {Launch::stream};
+  std::vector<Cache> caches = {Cache::warm, Cache::cold};  ///< warm alone: no operands to evict
   bool threaded = true;  ///< CPU: has rows at several thread counts; false: one thread, always
 
   /// Why a case can't run here (ISA, size, library), or "". Cheap: called for every listed row.

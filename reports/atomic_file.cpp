@@ -19,13 +19,20 @@ namespace {
 [[noreturn]] void fail(const std::filesystem::path& path, int error) {
   const char* remedy = "";
   switch (error) {
-    case ENOENT: remedy = ": create its directory first"; break;
+    case ENOENT:
+      remedy = ": create its directory first";
+      break;
     case EACCES:
     case EROFS:
-    case EPERM: remedy = ": choose a directory that you may write to"; break;
+    case EPERM:
+      remedy = ": choose a directory that you may write to";
+      break;
     case ENOSPC:
-    case EDQUOT: remedy = ": free some space or choose another disk"; break;
-    default: break;
+    case EDQUOT:
+      remedy = ": free some space or choose another disk";
+      break;
+    default:
+      break;
   }
   throw std::runtime_error(fmt::format("{}: can't write: {}{}", visible_text(path.string()),
                                        std::strerror(error), remedy));
@@ -62,9 +69,8 @@ std::pair<int, std::filesystem::path> open_temporary(const std::filesystem::path
   for (int attempt = 0; attempt < 1000; ++attempt) {
     std::filesystem::path temporary = target;
     temporary += fmt::format(".{}.{}.tmp", ::getpid(), attempt);
-    const int descriptor =
-        ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR |
-                   S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                                  S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH);
     if (descriptor >= 0) return {descriptor, temporary};
     if (errno != EEXIST) fail(target, errno);
   }

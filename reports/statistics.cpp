@@ -48,9 +48,8 @@ Estimate median_estimate(std::vector<double> samples, double confidence) {
     outside = next;
     ++k;
   }
-  return {sorted_median(samples),
-          {samples[k - 1], samples[n - k], n == 1 ? 0 : 1 - 2 * outside},
-          n};
+  return {
+      sorted_median(samples), {samples[k - 1], samples[n - k], n == 1 ? 0 : 1 - 2 * outside}, n};
 }
 
 std::vector<double> signed_rank_distribution(std::size_t n) {

@@ -6,36 +6,36 @@
 
 namespace breakeven {
 
-// Replaces what a reader can't see or what could reorder a line (C0 and C1 controls, bidirectional
-// marks, byte-order mark, line separators, malformed UTF-8) by its code point, as in [U+202E].
-// The result is valid UTF-8 on one line.
+/// Replaces what a reader can't see or what could reorder a line (C0 and C1 controls, bidirectional
+/// marks, byte-order mark, line separators, malformed UTF-8) by its code point, as in [U+202E].
+/// The result is valid UTF-8 on one line.
 std::string visible_text(std::string_view text);
 
-// visible_text with & < > " ' escaped: for HTML or SVG text and quoted attributes.
+/// visible_text with & < > " ' escaped: for HTML or SVG text and quoted attributes.
 std::string escape_html(std::string_view text);
 
-// JSON made safe inside <script type="application/json">: < > & become \u003c \u003e \u0026.
+/// JSON made safe inside <script type="application/json">: < > & become \u003c \u003e \u0026.
 std::string escape_json_for_script(std::string_view json);
 
-// visible_text cut to `limit` code points, the last of them an ellipsis where something was cut.
+/// visible_text cut to `limit` code points, the last of them an ellipsis where something was cut.
 std::string shortened(std::string_view text, std::size_t limit);
 
-// A number with about `digits` significant digits and no exponent: 0.01234, 12.34, 12345.
+/// A number with about `digits` significant digits and no exponent: 0.01234, 12.34, 12345.
 std::string format_number(double value, int digits = 4);
 
-// A small number in scientific notation: 3.1e-7.
+/// A small number in scientific notation: 3.1e-7.
 std::string format_scientific(double value);
 
-// A duration with its unit: 812.4 ns, 1.234 ms, 2.500 s.
+/// A duration with its unit: 812.4 ns, 1.234 ms, 2.500 s.
 std::string format_seconds(double seconds);
 
-// Both ends of an interval in the unit of the lower: 1.210–1.260 ms.
+/// Both ends of an interval in the unit of the lower: 1.210–1.260 ms.
 std::string format_seconds_interval(double low, double high);
 
-// A power of 1024: 23.5 GiB.
+/// A power of 1024: 23.5 GiB.
 std::string format_bytes(double bytes);
 
-// A fraction as a percentage: 0.694 is "69.4 %".
+/// A fraction as a percentage: 0.694 is "69.4 %".
 std::string format_percent(double fraction);
 
 }  // namespace breakeven

@@ -2,19 +2,26 @@
 // loaded.
 #pragma once
 
+#include <string_view>
+
 namespace breakeven {
 
-/// The variable by which OpenBLAS takes a core name instead of its own guess, and the one by which
-/// this project remembers that the name was its choice, not the user's.
+/// The variable by which OpenBLAS takes a core name instead of its own guess, the one by which this
+/// project remembers who chose it, and the one by which a user insists on their own choice.
 inline constexpr const char* kCoreVariable = "OPENBLAS_CORETYPE";
 inline constexpr const char* kCoreChosenVariable = "BREAKEVEN_CHOSE_OPENBLAS_CORE";
+inline constexpr const char* kCoreKeptVariable = "BREAKEVEN_KEEP_OPENBLAS_CORETYPE";
 
-/// Call before OpenBLAS is loaded. OpenBLAS knows CPUs by vendor and model number: a release older
-/// than the CPU, or a virtual machine that masks the model, can make it fall back to AVX2 kernels,
-/// at half of the speed. Where the CPU has AVX-512 and isn't Intel's (there OpenBLAS goes by CPUID
-/// flags where it doesn't know the model), this sets OPENBLAS_CORETYPE=SkylakeX, the core that
-/// needs no more than AVX-512 F, DQ, BW, VL and CD. A value that is set already stays; where it
-/// holds OpenBLAS back, the fact openblas.warning says so.
+/// Whether OpenBLAS's kernels of that core (of its x86 DYNAMIC_ARCH builds) use no AVX-512.
+bool core_lacks_avx512(std::string_view core);
+
+/// Call before OpenBLAS is loaded. The CPU side must be the strongest there is, so on a CPU with
+/// AVX-512
+/// - a core without it in OPENBLAS_CORETYPE (some images set one, so that results are the same on
+///   every host) is dropped, unless BREAKEVEN_KEEP_OPENBLAS_CORETYPE is set;
+/// - where the CPU isn't Intel's and nothing is set, it sets OPENBLAS_CORETYPE=SkylakeX, the core
+///   that needs no more than AVX-512 F, DQ, BW, VL and CD: releases of OpenBLAS older than the CPU
+///   may fall back to AVX2 kernels, at half the speed. (Of Intel's they go by CPUID's flags.)
 void choose_blas_environment();
 
 }  // namespace breakeven

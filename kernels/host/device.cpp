@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "kernels/host/host_facts.h"
+#include "kernels/host/cache_topology.h"
 #include "kernels/host/system_files.h"
 
 namespace breakeven {
@@ -79,7 +79,11 @@ const std::vector<int>& usable_cpus() {
 
 HostDevice::HostDevice(std::vector<int> cpus) : cpus_(std::move(cpus)) {}
 
-Facts HostDevice::facts() const { return machine_facts(cpus_); }
+Facts HostDevice::facts() const {
+  std::string order;
+  for (const int cpu : cpus_) order += (order.empty() ? "" : ",") + std::to_string(cpu);
+  return {{"cpu.order", order}, {"cpu.pinning", "one thread per CPU, in cpu.order"}};
+}
 
 void HostDevice::configure(const Options& options) {
   if (options.threads < 1 || options.threads > static_cast<int>(cpus_.size())) {

@@ -21,6 +21,7 @@ class HostDevice : public Device {
   explicit HostDevice(std::vector<int> cpus = usable_cpus());
 
   std::string kind() const override { return "cpu"; }
+  /// "cpu.order", "cpu.pinning"; the machine itself is described by the harness.
   Facts facts() const override;
 
   /// Sets the size of the OpenMP team and pins each thread to a CPU of its own by

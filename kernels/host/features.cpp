@@ -43,16 +43,4 @@ const CpuFeatures& cpu_features() {
   return features;
 }
 
-std::string describe(const CpuFeatures& features) {
-  std::string text = "sse2";
-  for (const auto& [has, name] :
-       {std::pair(features.avx2, " avx2"), std::pair(features.avx512, " avx512"),
-        std::pair(features.avx512_bf16, " avx512_bf16"),
-        std::pair(features.avx512_vnni, " avx512_vnni"), std::pair(features.amx_bf16, " amx_bf16"),
-        std::pair(features.amx_int8, " amx_int8")}) {
-    if (has) text += name;
-  }
-  return text;
-}
-
 }  // namespace breakeven

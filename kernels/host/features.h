@@ -1,8 +1,6 @@
 // What this CPU can execute, by CPUID and by what the operating system saves.
 #pragma once
 
-#include <string>
-
 namespace breakeven {
 
 /// Instruction sets that implementations choose between. All false where the system doesn't save
@@ -18,8 +16,5 @@ struct CpuFeatures {
 
 /// Read once. Asks the kernel for permission to use AMX tiles where the CPU has them.
 const CpuFeatures& cpu_features();
-
-/// "avx2 avx512 avx512_bf16", for facts.
-std::string describe(const CpuFeatures& features);
 
 }  // namespace breakeven

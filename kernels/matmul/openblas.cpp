@@ -160,17 +160,6 @@ void openblas(Registry& registry) {
 
 }  // namespace matmul
 
-namespace {
-
-// The cores of OpenBLAS's DYNAMIC_ARCH builds that a CPU with AVX-512 may be mistaken for.
-bool lacks_avx512(const std::string& core) {
-  constexpr std::array<std::string_view, 6> kOlder = {"Prescott",    "Core2",   "Nehalem",
-                                                      "Sandybridge", "Haswell", "Zen"};
-  return std::find(kOlder.begin(), kOlder.end(), core) != kOlder.end();
-}
-
-}  // namespace
-
 Facts openblas_facts() {
   Facts facts = openmp_facts();
   const std::string config =
@@ -179,9 +168,11 @@ Facts openblas_facts() {
   facts["openblas.version"] = config.substr(start, config.find(' ', start) - start);
   facts["openblas.config"] = config;
   facts["openblas.core"] = openblas_get_corename();
-  if (const char* core = std::getenv(kCoreVariable)) {
-    const char* by = std::getenv(kCoreChosenVariable) ? "chosen by CPUID" : "from the environment";
-    facts["openblas.core_requested"] = std::string(core) + " (" + by + ")";
+  const char* core = std::getenv(kCoreVariable);
+  const char* chosen = std::getenv(kCoreChosenVariable);
+  if (core || chosen) {
+    facts["openblas.core_requested"] = std::string(core ? core : "OpenBLAS's own choice") + " (" +
+                                       (chosen ? chosen : "from the environment") + ")";
   }
   facts["openblas.path"] = library_path(reinterpret_cast<const void*>(&openblas_get_config));
   const int parallel = openblas_get_parallel();
@@ -191,12 +182,11 @@ Facts openblas_facts() {
                                 facts["openblas.parallel"] +
                                 " build, 2 to 4 times slower beside OpenMP code: install "
                                 "libopenblas-openmp-dev and build again";
-  } else if (cpu_features().avx512 && lacks_avx512(facts["openblas.core"])) {
-    const char* asked = std::getenv(kCoreVariable);
+  } else if (cpu_features().avx512 && core_lacks_avx512(facts["openblas.core"])) {
     facts["openblas.warning"] = "OpenBLAS runs its " + facts["openblas.core"] +
                                 " kernels on a CPU with AVX-512, at about half of its speed: " +
-                                (asked ? "unset " : "set ") + kCoreVariable +
-                                (asked ? "" : "=SkylakeX");
+                                (core ? std::string("unset ") + kCoreKeptVariable
+                                      : std::string("set ") + kCoreVariable + "=SkylakeX");
   }
   return facts;
 }

@@ -91,6 +91,7 @@ void ffma(Registry& registry) {
   Implementation implementation;
   implementation.op = "peak";
   implementation.name = "ffma";
+  implementation.caches = {Cache::warm};
   implementation.precisions = {Precision::f32};
   implementation.threaded = false;
   implementation.load = [](const Workload& workload, Precision precision, const Options&) {

@@ -45,6 +45,7 @@ void add_ceilings(Registry& registry, const std::vector<Ceiling>& ceilings) {
   Implementation peak;
   peak.op = "peak";
   peak.name = ceilings.front().name;
+  peak.caches = {Cache::warm};
   for (const Ceiling& ceiling : ceilings) peak.precisions.push_back(ceiling.precision);
   const auto find = [ceilings](Precision precision) {
     std::size_t index = 0;

@@ -1,0 +1,206 @@
+// breakeven-bench as its users see it: exit status, standard output, one clear line for a mistake.
+// The module is the one whose competitors misbehave (testing/fake_module.cpp).
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "bench/json.h"
+
+namespace breakeven {
+namespace {
+
+struct Result {
+  int status = -1;
+  std::string out;
+  std::string error;
+};
+
+std::string read(const std::string& path) {
+  std::ostringstream text;
+  text << std::ifstream(path).rdbuf();
+  return text.str();
+}
+
+std::string temporary(const std::string& name) {
+  return ::testing::TempDir() + "bench_program_" + name;
+}
+
+Result bench(const std::string& flags) {
+  const std::string out = temporary("out");
+  const std::string error = temporary("error");
+  const std::string command =
+      std::string(std::getenv("BREAKEVEN_BENCH")) + " " + flags + " >" + out + " 2>" + error;
+  const int status = std::system(command.c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(out), read(error)};
+}
+
+/// A mistake: exit 2, and one line that holds `part`.
+void expect_usage(const std::string& flags, const std::string& part) {
+  const Result result = bench(flags);
+  EXPECT_EQ(result.status, 2) << flags << "\n" << result.error;
+  EXPECT_NE(result.error.find(part), std::string::npos) << flags << "\n" << result.error;
+  EXPECT_EQ(std::count(result.error.begin(), result.error.end(), '\n'), 1) << result.error;
+  EXPECT_EQ(result.out, "") << flags;
+}
+
+const std::string kFake = "--module=fake --benchmark_min_time=0.0001 --benchmark_repetitions=2 ";
+const std::string kRight = "matmul/ragged_1x1x1/cpu/right/f32";
+
+std::vector<Json> events_of(const std::string& path) {
+  std::vector<Json> events;
+  std::istringstream lines(read(path));
+  for (std::string line; std::getline(lines, line);) events.push_back(Json::parse(line));
+  return events;
+}
+
+TEST(Program, MistakesGetOneLineAndExit2) {
+  expect_usage("--frobnicate", "unknown flag --frobnicate");
+  expect_usage("--benchmark_frobnicate=1", "unknown flag --benchmark_frobnicate=1");
+  expect_usage(kFake + "--threads=0", "--threads=0: give 1 to ");
+  expect_usage(kFake + "--threads=-3", "--threads=-3: give 1 to ");
+  expect_usage(kFake + "--threads=100000", "--threads=100000: give 1 to ");
+  expect_usage(kFake + "--threads=two", "--threads=two: give a whole number");
+  expect_usage(kFake + "'--benchmark_filter=ma('", "not a regular expression");
+  expect_usage(kFake + "--benchmark_filter=nothing_is_called_so", "matches none of");
+  expect_usage("--module=nonsense", "there is no such module; there are ");
+  expect_usage(kFake + "--cases=/nonexistent", "can't be read");
+  expect_usage(kFake + "--events=/nonexistent/events", "can't be written");
+  expect_usage(kFake + "--benchmark_filter=1x1x1/cpu/right --benchmark_out=/nonexistent/out",
+               "can't be written");
+  expect_usage(kFake + "--shapes=/nonexistent.json", "/nonexistent.json");
+}
+
+TEST(Program, AnUnknownCaseIsNamed) {
+  std::ofstream(temporary("cases")) << kRight << "\nmatmul/no_such_shape/cpu/right/f32\n";
+  expect_usage(kFake + "--cases=" + temporary("cases"), "matmul/no_such_shape/cpu/right/f32");
+}
+
+TEST(Program, ModulesAreListedWithoutBeingOpened) {
+  const Result result = bench("--modules");
+  EXPECT_EQ(result.status, 0);
+  bool found = false;
+  for (const Json& module : Json::parse(result.out)) {
+    for (const char* key : {"name", "device", "path", "missing", "competitors"}) {
+      EXPECT_TRUE(module.contains(key)) << key;
+    }
+    found = found || module["name"] == "fake";
+  }
+  EXPECT_TRUE(found);
+}
+
+TEST(Program, ListsCasesWithReasons) {
+  const Result result = bench("--module=fake --list");
+  EXPECT_EQ(result.status, 0) << result.error;
+  const Json list = Json::parse(result.out);
+  EXPECT_EQ(list["module"], "fake");
+  EXPECT_EQ(list["facts"]["fake.version"], "1");
+  EXPECT_GE(list["default_threads"], 1);
+  int unsupported = 0;
+  for (const Json& c : list["cases"]) unsupported += c.contains("unsupported") ? 1 : 0;
+  EXPECT_GT(unsupported, 0);
+  EXPECT_LT(unsupported, static_cast<int>(list["cases"].size()));
+}
+
+TEST(Program, FactsAreFlat) {
+  const Result result = bench("--facts --seed=9");
+  EXPECT_EQ(result.status, 0) << result.error;
+  const Json facts = Json::parse(result.out);
+  EXPECT_EQ(facts["seed"], 9);
+  EXPECT_TRUE(facts["breakeven_schema"].is_number_integer());
+  EXPECT_TRUE(facts["method_version"].is_number_integer());
+  for (const char* key :
+       {"git.commit", "compiler", "os.kernel", "memory.total_bytes", "num_cpus"}) {
+    EXPECT_TRUE(facts.contains(key)) << key;
+  }
+}
+
+TEST(Program, MeasuresWhatIsRight) {
+  const std::string events = temporary("events");
+  std::remove(events.c_str());
+  const Result result = bench(kFake + "--benchmark_filter=^" + kRight + "$ --events=" + events +
+                              " --benchmark_format=json");
+  EXPECT_EQ(result.status, 0) << result.error;
+  EXPECT_EQ(Json::parse(result.out)["benchmarks"][0]["name"], kRight);
+  std::string order;
+  for (const Json& event : events_of(events)) order += event["event"].get<std::string>() + " ";
+  EXPECT_EQ(order, "context start rows end ");
+  const Json rows = events_of(events)[2]["rows"];
+  EXPECT_EQ(rows.size(), 2u);
+  EXPECT_GT(rows[0]["real_time"], 0);
+  EXPECT_EQ(rows[0]["m"], 1);
+}
+
+TEST(Program, RunsNamedCasesInTheirOrder) {
+  std::ofstream(temporary("cases")) << "matmul/ragged_primes_7x11x13/cpu/right/f32\n"
+                                    << kRight << "\n";
+  const std::string events = temporary("ordered");
+  std::remove(events.c_str());
+  const Result result =
+      bench(kFake + "--cases=" + temporary("cases") + " --seed=1 --events=" + events);
+  EXPECT_EQ(result.status, 0) << result.error;
+  EXPECT_EQ(events_of(events)[1]["case"], "matmul/ragged_primes_7x11x13/cpu/right/f32");
+  EXPECT_EQ(events_of(events)[3]["case"], kRight);
+}
+
+TEST(Program, AWrongAnswerExits1WithoutATimeInAnyFile) {
+  const std::string events = temporary("wrong");
+  std::remove(events.c_str());
+  const Result result = bench(kFake +
+                              "'--benchmark_filter=primes_7x11x13/cpu/(wrong|nan|throws)/f32$' "
+                              "--benchmark_out=" +
+                              temporary("wrong.json") + " --events=" + events);
+  EXPECT_EQ(result.status, 1) << result.error;
+  const Json rows = Json::parse(read(temporary("wrong.json")))["benchmarks"];
+  ASSERT_EQ(rows.size(), 3u);
+  for (const Json& row : rows) EXPECT_FALSE(row.contains("real_time")) << row.dump();
+  for (const Json& event : events_of(events)) {
+    if (event["event"] == "context") continue;
+    EXPECT_EQ(event.dump().find("_time"), std::string::npos) << event.dump();
+  }
+}
+
+TEST(Program, WhatIsUnsupportedIsSkippedAndExits0) {
+  const std::string events = temporary("skipped");
+  std::remove(events.c_str());
+  const Result result = bench(
+      kFake +
+      "'--benchmark_filter=1x1x1/cpu/(unavailable|unsupported_at_load)/f32$' --events=" + events);
+  EXPECT_EQ(result.status, 0) << result.error;
+  EXPECT_NE(result.error.find("never available"), std::string::npos);
+  int skips = 0;
+  for (const Json& event : events_of(events)) skips += event["event"] == "skip" ? 1 : 0;
+  EXPECT_EQ(skips, 2);
+}
+
+TEST(Program, VerifiesWithoutTiming) {
+  const Result right = bench(kFake + "--verify --benchmark_filter=^" + kRight + "$");
+  EXPECT_EQ(right.status, 0) << right.error;
+  EXPECT_EQ(right.out.find("right    " + kRight), 0u) << right.out;
+  const Result wrong =
+      bench(kFake + "'--verify' '--benchmark_filter=primes_7x11x13/cpu/wrong/f32$'");
+  EXPECT_EQ(wrong.status, 1);
+  EXPECT_NE(wrong.out.find("exceeds limit"), std::string::npos) << wrong.out;
+}
+
+TEST(Program, HelpAndNames) {
+  const Result help = bench("--help");
+  EXPECT_EQ(help.status, 0);
+  EXPECT_NE(help.out.find("--module=NAME"), std::string::npos);
+  const Result names = bench(kFake + "--benchmark_list_tests --benchmark_filter=^" + kRight + "$");
+  EXPECT_EQ(names.status, 0);
+  EXPECT_EQ(names.out, kRight + "\n");
+}
+
+TEST(Program, WithoutAModuleTheOnlyOneWithRowsIsTaken) {
+  const Result result = bench("--benchmark_list_tests --benchmark_filter=^" + kRight + "$");
+  EXPECT_EQ(result.status, 0) << result.error;
+  EXPECT_EQ(result.out, kRight + "\n");
+}
+
+}  // namespace
+}  // namespace breakeven

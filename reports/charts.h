@@ -1,0 +1,54 @@
+// The charts of a report, one function each. A chart without data is an absent one.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "reports/model.h"
+#include "reports/svg.h"
+
+namespace breakeven {
+
+struct Chart {
+  std::string id;       ///< unique in a report; also the file's name under --charts
+  std::string section;  ///< the id of the section that shows it
+  std::string caption;
+  std::string svg;
+};
+
+/// Gives each implementation one style in every chart of a report.
+class Styles {
+ public:
+  explicit Styles(const std::vector<Run>& runs);
+  int of(const std::string& implementation) const;
+
+ private:
+  std::map<std::string, int> styles_;
+};
+
+/// Speedup against size for one answer: resident operands with its interval as a band, and with
+/// transfers at every call; the level 1 and the crossover's place.
+std::optional<Chart> speedup_chart(const Run& run, const Answer& answer);
+
+/// GFLOP/s (GB/s for stream) against size, log-log, one series per implementation and mode, with
+/// the measured ceilings of the device.
+std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, const std::string& op,
+                                      const std::string& precision);
+
+/// Share of the measured ceiling against size.
+std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std::string& op,
+                                 const std::string& precision);
+
+/// Attainable and reached GFLOP/s against operations per byte.
+std::optional<Chart> roofline_chart(const Run& run, const std::string& device);
+
+/// Speed relative to one thread, for shapes that were measured at several thread counts.
+std::optional<Chart> threads_chart(const Run& run, const Styles& styles,
+                                   const std::string& precision);
+
+/// All of them in the order of the page.
+std::vector<Chart> make_charts(const std::vector<Run>& runs);
+
+}  // namespace breakeven

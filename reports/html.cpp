@@ -1,0 +1,104 @@
+#include "reports/html.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "reports/html_parts.h"
+#include "reports/text.h"
+
+namespace breakeven {
+
+// Written by the build from page.css and page.js.
+std::vector<std::pair<std::string_view, std::string_view>> page_files();
+
+namespace {
+
+std::string_view page_file(std::string_view name) {
+  for (const auto& [file, text] : page_files()) {
+    if (file == name) return text;
+  }
+  throw std::logic_error("a file of the page is not embedded");
+}
+
+struct Section {
+  const char* id;
+  const char* title;
+  std::string (*render)(const Page&);
+};
+
+// The order of the page.
+constexpr Section kSections[] = {
+    {"answer", "The answer", answer_html},
+    {"speedup", "Speedup against size", speedup_html},
+    {"throughput", "Throughput against size", throughput_html},
+    {"roofline", "Roofline", roofline_html},
+    {"cache", "Cold against warm caches", cache_html},
+    {"threads", "Thread scaling", threads_html},
+    {"heat-map", "Speedup by shape and implementation", heat_map_html},
+    {"ladder", "Hand-written kernels against libraries", ladder_html},
+    {"training", "Training and inference", training_html},
+    {"precision", "Precision: speed against error", precision_html},
+    {"energy", "Energy, memory and transfers", energy_html},
+    {"claims", "Claims", claims_html},
+    {"changes", "Changes against a baseline", changes_html},
+    {"rows", "Row detail", rows_html},
+    {"table", "The full table", table_html},
+};
+
+std::string title_of(const Page& page) {
+  std::string names;
+  for (const Run& run : page.runs) names += (names.empty() ? "" : " · ") + machine_name(run);
+  return names;
+}
+
+}  // namespace
+
+std::string absent(const std::string& sentence) {
+  return fmt::format("<p class=\"none\">{}</p>\n", escape_html(sentence));
+}
+
+std::string case_id(const Run& run, const Case& c) {
+  return fmt::format("r{}{}", run.label, &c - run.cases.data());
+}
+
+std::string error_html(const Case& c) {
+  const auto error = c.counter("error");
+  const auto tolerance = c.counter("tolerance");
+  if (!error && !tolerance) return "";
+  if (!error) return "limit " + format_scientific(*tolerance);
+  if (!tolerance) return format_scientific(*error);
+  return fmt::format("{} {} {}", format_scientific(*error), *error <= *tolerance ? "≤" : "&gt;",
+                     format_scientific(*tolerance));
+}
+
+std::string render_html(const Page& page) {
+  std::string out = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+      "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
+      "<meta name=\"color-scheme\" content=\"light dark\">\n"
+      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+      "style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action "
+      "'none'\">\n<title>Breakeven: {0}</title>\n<style>\n{1}</style>\n</head>\n<body>\n"
+      "<header><p class=\"brand\">Breakeven</p><h1>{0}</h1>\n",
+      escape_html(title_of(page)), page_file("page.css"));
+  out += "<nav aria-label=\"Sections\">";
+  for (const Section& section : kSections) {
+    out += fmt::format("<a href=\"#{}\">{}</a> ", section.id, section.title);
+  }
+  out += "</nav></header>\n<main>\n";
+  for (const Section& section : kSections) {
+    out += fmt::format("<section id=\"{0}\">\n<h2>{1}</h2>\n{2}</section>\n", section.id,
+                       section.title, section.render(page));
+  }
+  out += "</main>\n<script type=\"application/json\" id=\"data\">";
+  out += escape_json_for_script(raw_data_json(page));
+  out += fmt::format("</script>\n<script>\n{}</script>\n</body>\n</html>\n", page_file("page.js"));
+  return out;
+}
+
+}  // namespace breakeven

@@ -1,0 +1,154 @@
+// Sections 7 to 11: what is told in tables, and what these files can't tell.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <tuple>
+
+#include "reports/html_parts.h"
+#include "reports/text.h"
+
+namespace breakeven {
+namespace {
+
+std::string run_cell(const Page& page, const Run& run) {
+  return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
+}
+
+bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
+
+std::string counter_cell(const Case& c, const char* key, std::string (*format)(double)) {
+  const auto value = c.counter(key);
+  return "<td class=\"n\">" + (value ? format(*value) : "–");
+}
+
+std::string joules(double value) { return format_number(value) + " J"; }
+
+}  // namespace
+
+std::string training_html(const Page& page) {
+  std::string rows;
+  for (const Run& run : page.runs) {
+    for (const Case& c : run.cases) {
+      const bool step =
+          starts_with(c.segments.op, "training") || starts_with(c.segments.op, "inference");
+      if (!step || !c.seconds) continue;
+      rows += fmt::format(
+          "<tr><td>{}<a href=\"#{}\">{} {}</a><td>{}<td>{}<td>{}"
+          "<td class=\"n\">{}</tr>\n",
+          run_cell(page, run), case_id(run, c), escape_html(c.segments.op),
+          escape_html(c.segments.shape), escape_html(c.segments.device),
+          escape_html(c.segments.implementation), escape_html(c.segments.precision),
+          format_seconds(c.seconds->value));
+    }
+  }
+  if (rows.empty()) return absent("Not shown: these files hold no training or inference row.");
+  return "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Step<th scope=\"col\">Device"
+         "<th scope=\"col\">Implementation<th scope=\"col\">Precision<th scope=\"col\">Time"
+         "</tr></thead>\n<tbody>" +
+         rows + "</tbody></table></div>\n";
+}
+
+std::string precision_html(const Page& page) {
+  std::string rows;
+  for (const Run& run : page.runs) {
+    // Shape and device, then precision: the best verified row of each. Which of several rows is
+    // shown is decided on the other rounds; the error is that row's.
+    using Shape = std::tuple<std::string, std::string, std::string>;
+    std::map<Shape, std::map<std::string, std::vector<const Case*>>> shapes;
+    for (const Case& c : run.cases) {
+      if (!c.verified() || c.segments.op == "peak" || c.segments.op == "stream" ||
+          !options_text(c.segments, {"launch"}).empty()) {
+        continue;
+      }
+      shapes[{c.segments.op, c.segments.shape, c.segments.device}][c.segments.precision].push_back(
+          &c);
+    }
+    for (const auto& [shape, precisions] : shapes) {
+      if (precisions.size() < 2) continue;
+      std::vector<const Case*> best;
+      for (const auto& [precision, cases] : precisions) {
+        best.push_back(&best_by_other_rounds(cases).favourite());
+      }
+      std::sort(best.begin(), best.end(),
+                [](const Case* a, const Case* b) { return a->seconds->value < b->seconds->value; });
+      for (const Case* c : best) {
+        const auto rate = rate_of_case(*c);
+        const auto& [op, name, device] = shape;
+        rows += fmt::format(
+            "<tr{}><td>{}{} {}<td>{}<td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}"
+            "<td class=\"n\">{}<td>{}</tr>\n",
+            c == best.front() ? " class=\"first\"" : "", run_cell(page, run), escape_html(op),
+            escape_html(name), escape_html(device), escape_html(c->segments.precision),
+            escape_html(c->segments.implementation), format_seconds(c->seconds->value),
+            rate ? rate_text(op, *rate) : "–", error_html(*c),
+            escape_html(c->texts.count("verify_method") ? c->texts.at("verify_method") : ""));
+      }
+    }
+  }
+  if (rows.empty()) {
+    return absent("Not shown: no shape has verified rows of several precisions on one device.");
+  }
+  return "<details><summary>Every shape, fastest first, with its error and limit</summary>"
+         "<div class=\"scroll\"><table><caption>Ratios of different precisions are no speedups: "
+         "they enter no mean and no crossover.</caption><thead><tr><th scope=\"col\">Shape"
+         "<th scope=\"col\">Device<th scope=\"col\">Precision<th scope=\"col\">Implementation"
+         "<th scope=\"col\">Time<th scope=\"col\">Rate<th scope=\"col\">Error and limit"
+         "<th scope=\"col\">Checked by</tr></thead>\n<tbody>" +
+         rows + "</tbody></table></div></details>\n";
+}
+
+std::string energy_html(const Page& page) {
+  constexpr std::array<const char*, 6> kKeys = {
+      "upload_seconds", "download_seconds", "upload_pageable_seconds", "download_pageable_seconds",
+      "energy_joules",  "peak_bytes"};
+  std::string rows;
+  bool energy = false;
+  for (const Run& run : page.runs) {
+    for (const Case& c : run.cases) {
+      const bool any = c.seconds && std::any_of(kKeys.begin(), kKeys.end(), [&](const char* key) {
+                         return c.counter(key).has_value();
+                       });
+      if (!any) continue;
+      energy = energy || c.counter("energy_joules");
+      rows += fmt::format(
+          "<tr><td>{}<a href=\"#{}\">{}</a>{}{}{}{}{}{}</tr>\n", run_cell(page, run),
+          case_id(run, c), escape_html(c.name), counter_cell(c, kKeys[0], format_seconds),
+          counter_cell(c, kKeys[1], format_seconds), counter_cell(c, kKeys[2], format_seconds),
+          counter_cell(c, kKeys[3], format_seconds), counter_cell(c, kKeys[4], joules),
+          counter_cell(c, kKeys[5], format_bytes));
+    }
+  }
+  if (rows.empty()) {
+    return absent("Not shown: no row carries energy, peak memory or transfer counters.");
+  }
+  std::string out;
+  if (!energy) out += absent("Energy was not measured: no energy counter was readable.");
+  return out +
+         "<details><summary>Every row with such a counter</summary><div class=\"scroll\"><table>"
+         "<caption>Energy per call; a CPU package and a GPU board are different scopes.</caption>"
+         "<thead><tr><th scope=\"col\">Case<th scope=\"col\">Upload, pinned<th scope=\"col\">"
+         "Download, pinned<th scope=\"col\">Upload, pageable<th scope=\"col\">Download, pageable"
+         "<th scope=\"col\">Energy<th scope=\"col\">Peak memory</tr></thead>\n<tbody>" +
+         rows + "</tbody></table></div></details>\n";
+}
+
+std::string claims_html(const Page& page) {
+  const bool gpu = std::any_of(page.runs.begin(), page.runs.end(),
+                               [](const Run& run) { return !run.pairs.empty(); });
+  return absent(gpu ? "This report judges no claim; the speedups above are what a verdict would "
+                      "rest on."
+                    : "Not measured here: a verdict on a claim about GPUs needs GPU and CPU rows "
+                      "of one run.");
+}
+
+std::string changes_html(const Page& page) {
+  return absent(page.runs.size() > 1
+                    ? "These files are shown side by side; none of them is a baseline to judge "
+                      "another by."
+                    : "Not shown: no baseline was given.");
+}
+
+}  // namespace breakeven

@@ -1,0 +1,180 @@
+#include "reports/markdown.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <vector>
+
+#include "reports/text.h"
+
+namespace breakeven {
+namespace {
+
+// Code points, which is what GitHub counts.
+std::size_t characters(std::string_view text) {
+  return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  }));
+}
+
+// A name as code where that is safe, so that it reads well in a terminal.
+std::string code(const std::string& name) {
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/_:.-+").find(c) != std::string_view::npos;
+  });
+  return plain ? "`" + name + "`" : escape_markdown(name);
+}
+
+std::string headline_table(const Run& run) {
+  std::string out;
+  if (!run.answers.empty()) {
+    out +=
+        "| operation | precision | geometric mean | pairs | GPU wins | worst | best |\n"
+        "|---|---|---|---:|---|---|---|\n";
+    for (const Answer& answer : run.answers) {
+      out += fmt::format(
+          "| {} {} | {} | {} | {} | {} | {} {} | {} {} |\n", escape_markdown(answer.op),
+          escape_markdown(answer.mode), escape_markdown(answer.precision),
+          answer.geometric_mean ? ratio_text(*answer.geometric_mean) : "no common round",
+          answer.pairs.size(), crossover_text(answer.resident), ratio_text(answer.worst->speedup),
+          code(answer.worst->shape), ratio_text(answer.best->speedup), code(answer.best->shape));
+    }
+    out += "\n";
+  }
+  const auto best_rows = headlines(run);
+  if (best_rows.empty()) return out;
+  out +=
+      "| best of | rate | of ceiling | implementation | shape | threads |\n"
+      "|---|---:|---:|---|---|---:|\n";
+  for (const Headline& best : best_rows) {
+    const Case& c = *best.favourite;
+    out += fmt::format("| {} {} {} | {} | {} | {} | {} | {} |\n", escape_markdown(best.device),
+                       escape_markdown(best.op), escape_markdown(best.precision),
+                       rate_text(best.op, best.per_second),
+                       best.share_of_ceiling ? format_percent(*best.share_of_ceiling) : "–",
+                       escape_markdown(implementation_text(c.segments.implementation)),
+                       code(c.segments.shape), c.threads > 0 ? fmt::format("{}", c.threads) : "–");
+  }
+  return out + "\n";
+}
+
+std::string list(const std::vector<std::string>& sentences) {
+  std::string out;
+  for (const std::string& sentence : sentences) out += "- " + escape_markdown(sentence) + "\n";
+  return out;
+}
+
+std::string folded(const std::string& summary, const std::string& body) {
+  return fmt::format("<details><summary>{}</summary>\n\n{}\n</details>\n\n",
+                     escape_markdown(summary), body);
+}
+
+std::string machine_list(const Run& run) {
+  std::string out;
+  for (const auto& [name, value] : machine_facts(run)) {
+    out += fmt::format("- {}: {}\n", escape_markdown(name), escape_markdown(value));
+  }
+  return out;
+}
+
+std::string row_line(const Run& run, const Case& c) {
+  const std::string name = (run.label.empty() ? "" : run.label + ": ") + code(c.name);
+  if (!c.seconds) {
+    return fmt::format("| {} | failed: {} | | | |\n", name,
+                       escape_markdown(shortened(*c.failure, 200)));
+  }
+  const Estimate& time = *c.seconds;
+  const auto rate = rate_of_case(c);
+  return fmt::format("| {} | {} | {} | {} | {} |\n", name, format_seconds(time.value),
+                     time.interval.coverage > 0
+                         ? format_seconds_interval(time.interval.low, time.interval.high)
+                         : "–",
+                     rate ? rate_text(c.segments.op, *rate) : "–",
+                     c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "–");
+}
+
+// As many rows as fit into `room` characters, and a line that counts the others.
+std::string rows_table(const Page& page, std::size_t room) {
+  std::string out = "| case | time | interval | rate | of ceiling |\n|---|---:|---:|---:|---:|\n";
+  std::size_t used = characters(out) + 100;  // for the line that counts
+  std::size_t left_out = 0;
+  for (const Run& run : page.runs) {
+    for (const Case& c : run.cases) {
+      const std::string line = row_line(run, c);
+      used += characters(line);
+      if (used > room) {
+        ++left_out;
+      } else {
+        out += line;
+      }
+    }
+  }
+  if (left_out > 0) out += fmt::format("\n{} more rows are in the HTML report.\n", left_out);
+  return out;
+}
+
+// Keeps the end of a part from being cut inside a line.
+std::string cut(const std::string& text, std::size_t limit) {
+  if (characters(text) <= limit) return text;
+  std::string out;
+  std::size_t used = 0;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find('\n', start), text.size() - 1) + 1;
+    const std::string line = text.substr(start, end - start);
+    used += characters(line);
+    if (used > limit) break;
+    out += line;
+    start = end;
+  }
+  return out + "\nThe rest is in the HTML report.\n";
+}
+
+}  // namespace
+
+std::string escape_markdown(std::string_view text) {
+  const std::string visible = visible_text(text);
+  const auto in_word = [&](std::size_t i) {
+    return i < visible.size() && std::isalnum(static_cast<unsigned char>(visible[i])) != 0;
+  };
+  std::string out;
+  for (std::size_t i = 0; i < visible.size(); ++i) {
+    const char c = visible[i];
+    // Punctuation that Markdown or HTML could read as markup becomes a character reference; an
+    // underscore inside a word is none.
+    const bool plain_underscore = c == '_' && i > 0 && in_word(i - 1) && in_word(i + 1);
+    const bool markup = std::string_view("&<>`*_[|\\@#~$").find(c) != std::string_view::npos;
+    if (markup && !plain_underscore) {
+      out += fmt::format("&#{};", static_cast<int>(c));
+    } else {
+      out += c;
+    }
+  }
+  return out;
+}
+
+std::string render_markdown(const Page& page) {
+  // Each part has a share of the whole that even absurd names can't exceed.
+  std::string out = "**" + escape_markdown(shortened(answer_sentence(page), 1500)) + "**\n\n";
+  std::string tables;
+  std::string machines;
+  std::string missing;
+  for (const Run& run : page.runs) {
+    const std::string heading =
+        run.label.empty() ? ""
+                          : fmt::format("Run {}: {}\n\n", run.label,
+                                        escape_markdown(shortened(run.results.file, 200)));
+    tables += heading + headline_table(run);
+    machines += heading + machine_list(run) + "\n";
+    missing += heading + list(not_measured(run)) + "\n";
+  }
+  out += cut(tables, 12000);
+  out += folded("Before you believe a number", cut(list(limitations(page)), 6000));
+  out += folded("Machine", cut(machines, 6000));
+  out += folded("What was not measured", cut(missing, 8000));
+  const std::size_t used = characters(out) + 200;
+  return out + folded("All rows", rows_table(page, kMarkdownLimit - used));
+}
+
+}  // namespace breakeven

@@ -1,0 +1,231 @@
+#include "reports/model.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <tuple>
+
+namespace breakeven {
+namespace {
+
+// Memory ceilings come from rows that move at least this share of the largest stream row's bytes:
+// smaller ones may be served by caches.
+constexpr double kLargeStreamShare = 0.5;
+
+// Counters that say nothing about time, and so may stand in a row that failed.
+constexpr std::array<std::string_view, 7> kUntimed = {"error", "tolerance", "flops", "bytes",
+                                                      "m",     "n",         "k"};
+
+Case make_case(const std::vector<const Row*>& rows, const std::map<std::string, Stopping>& stops) {
+  Case c;
+  c.name = rows.front()->name;
+  c.segments = rows.front()->segments;
+  std::map<int, Round> rounds;
+  std::map<int, std::vector<double>> every_call;
+  std::map<std::string, std::vector<double>> counters;
+  for (const Row* row : rows) {
+    if (row->failure) {
+      ++c.failed_rows;
+      if (!c.failure) c.failure = row->failure;
+    } else {
+      const int number = row->round.value_or(0);
+      Round& round = rounds[number];
+      round.number = number;
+      round.process = row->process;
+      round.seconds.push_back(*row->seconds);
+      c.threads = row->threads;
+      const auto up = row->counter("upload_seconds");
+      const auto down = row->counter("download_seconds");
+      if (up && down) every_call[number].push_back(*row->seconds + *up + *down);
+    }
+    for (const auto& [key, value] : row->counters) counters[key].push_back(value);
+    for (const auto& [key, value] : row->texts) c.texts.emplace(key, value);
+  }
+  for (const auto& [key, values] : counters) {
+    // Times of the rounds that went well would pass for a failed case's own.
+    if (c.failure && std::count(kUntimed.begin(), kUntimed.end(), key) == 0) continue;
+    // One wrong answer is enough: the largest error of all rounds counts.
+    c.counters[key] =
+        key == "error" ? *std::max_element(values.begin(), values.end()) : median(values);
+  }
+  if (const auto stop = stops.find(c.name); stop != stops.end()) c.stopping = stop->second;
+  if (c.failure) return c;
+  std::vector<double> medians;
+  for (auto& [number, round] : rounds) {
+    round.median_seconds = median(round.seconds);
+    const auto calls = every_call.find(number);
+    if (calls != every_call.end() && calls->second.size() == round.seconds.size()) {
+      round.every_call_seconds = median(calls->second);
+    }
+    medians.push_back(round.median_seconds);
+    c.rounds.push_back(std::move(round));
+  }
+  c.seconds = median_estimate(medians);
+  return c;
+}
+
+void find_ceilings(Run& run) {
+  std::map<std::tuple<std::string, std::string, int>, Ceiling> best;
+  const auto offer = [&](const Case& c, const std::string& precision, double rate) {
+    Ceiling& ceiling = best[{c.segments.device, precision, c.threads}];
+    if (rate > ceiling.per_second) {
+      ceiling = {c.segments.device, precision, c.threads, rate, c.name};
+    }
+  };
+  for (const Case& c : run.cases) {
+    if (c.segments.op == "peak" && c.flops_per_second()) {
+      offer(c, c.segments.precision, *c.flops_per_second());
+    }
+    if (c.segments.op == "stream" && c.bytes_per_second() && moves_memory(run, c)) {
+      offer(c, "", *c.bytes_per_second());
+    }
+  }
+  for (auto& [key, ceiling] : best) {
+    (ceiling.precision.empty() ? run.memory : run.compute).push_back(std::move(ceiling));
+  }
+}
+
+// Arithmetic is held against the peak of its precision, stream rows against memory; always of the
+// same device and thread count in the same run.
+void apply_ceilings(Run& run) {
+  for (Case& c : run.cases) {
+    if (!c.seconds || c.segments.op == "peak") continue;
+    const bool streams = c.segments.op == "stream";
+    const auto rate = streams ? c.bytes_per_second() : c.flops_per_second();
+    if (!rate) continue;
+    const std::string precision = streams ? "" : c.segments.precision;
+    for (const Ceiling& ceiling : streams ? run.memory : run.compute) {
+      if (ceiling.device == c.segments.device && ceiling.precision == precision &&
+          ceiling.threads == c.threads) {
+        c.share_of_ceiling = *rate / ceiling.per_second;
+        c.ceiling = ceiling.name;
+      }
+    }
+  }
+}
+
+}  // namespace
+
+RoundValues Case::round_seconds() const {
+  RoundValues values;
+  for (const Round& round : rounds) values[round.number] = round.median_seconds;
+  return values;
+}
+
+std::optional<double> Case::counter(const std::string& key) const {
+  const auto found = counters.find(key);
+  if (found == counters.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<double> Case::flops_per_second() const {
+  const auto flops = counter("flops");
+  if (!seconds || !flops || !(*flops > 0)) return std::nullopt;
+  return *flops / seconds->value;
+}
+
+std::optional<double> Case::bytes_per_second() const {
+  const auto bytes = counter("bytes");
+  if (!seconds || !bytes || !(*bytes > 0)) return std::nullopt;
+  return *bytes / seconds->value;
+}
+
+bool Case::verified() const {
+  const auto error = counter("error");
+  const auto tolerance = counter("tolerance");
+  return seconds && error && tolerance && *error <= *tolerance;
+}
+
+std::size_t Case::samples() const {
+  std::size_t count = 0;
+  for (const Round& round : rounds) count += round.seconds.size();
+  return count;
+}
+
+bool Run::has_gpu_rows() const {
+  return std::any_of(cases.begin(), cases.end(),
+                     [](const Case& c) { return c.segments.device == "gpu" && c.seconds; });
+}
+
+std::string Run::fact(const std::string& key) const {
+  const auto found = results.context.find(key);
+  return found == results.context.end() ? "" : found->second;
+}
+
+double case_size(const Case& c) {
+  const auto m = c.counter("m");
+  const auto n = c.counter("n");
+  const auto k = c.counter("k");
+  if (m && n && k) return std::cbrt(*m * *n * *k);
+  return c.counter("bytes").value_or(c.counter("flops").value_or(0));
+}
+
+bool moves_memory(const Run& run, const Case& c) {
+  if (c.segments.op != "stream") return true;
+  double largest = 0;
+  for (const Case& other : run.cases) {
+    if (other.segments.op != "stream" || other.segments.device != c.segments.device) continue;
+    largest = std::max(largest, other.counter("bytes").value_or(0));
+  }
+  return c.counter("bytes").value_or(0) >= kLargeStreamShare * largest;
+}
+
+bool is_square(const Case& c) {
+  const auto m = c.counter("m");
+  return m && m == c.counter("n") && m == c.counter("k");
+}
+
+std::string options_text(const CaseName& name, const std::vector<std::string>& without) {
+  std::string text;
+  for (const auto& [key, value] : name.options) {
+    if (std::find(without.begin(), without.end(), key) != without.end()) continue;
+    if (!text.empty()) text += " ";
+    text += value.empty() ? key : key + ":" + value;
+  }
+  return text;
+}
+
+std::vector<Case> aggregate(const Results& results) {
+  std::map<std::string, Stopping> stops;
+  for (const Stopping& stop : results.stopping) stops[stop.name] = stop;
+  std::map<std::string, std::vector<const Row*>> by_name;
+  for (const Row& row : results.rows) by_name[row.name].push_back(&row);
+  std::vector<Case> cases;
+  cases.reserve(by_name.size());
+  for (auto& [name, rows] : by_name) {
+    std::sort(rows.begin(), rows.end(), [](const Row* a, const Row* b) {
+      return std::tuple(a->round.value_or(0), a->repetition) <
+             std::tuple(b->round.value_or(0), b->repetition);
+    });
+    cases.push_back(make_case(rows, stops));
+  }
+  // Error rows may not know their size: they stand beside the rows of their shape.
+  std::map<std::pair<std::string, std::string>, double> sizes;
+  for (const Case& c : cases) {
+    double& size = sizes[{c.segments.op, c.segments.shape}];
+    size = std::max(size, case_size(c));
+  }
+  const auto order = [&](const Case& c) {
+    const CaseName& name = c.segments;
+    return std::tie(name.op, sizes.at({name.op, name.shape}), name.shape, name.device,
+                    name.precision, name.implementation, c.name);
+  };
+  std::sort(cases.begin(), cases.end(),
+            [&](const Case& a, const Case& b) { return order(a) < order(b); });
+  return cases;
+}
+
+Run make_run(Results results, std::string label) {
+  Run run;
+  run.label = std::move(label);
+  run.results = std::move(results);
+  run.cases = aggregate(run.results);
+  find_ceilings(run);
+  apply_ceilings(run);
+  find_pairs(run);
+  return run;
+}
+
+}  // namespace breakeven

@@ -1,0 +1,158 @@
+// What a report says, computed from results files: cases, ceilings, pairs, crossovers. No text
+// formats here; nothing is estimated that was not measured.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reports/results.h"
+#include "reports/statistics.h"
+
+namespace breakeven {
+
+/// One round of a case: its samples in order, and their median.
+struct Round {
+  int number = 0;
+  std::optional<int> process;
+  std::vector<double> seconds;  ///< per call, one per repetition
+  double median_seconds = 0;
+  std::optional<double> every_call_seconds;  ///< median of call + pinned upload + download
+};
+
+/// A row of the page: every round of one name in one file.
+struct Case {
+  std::string name;
+  CaseName segments;
+  int threads = 0;
+  std::vector<Round> rounds;           ///< in order of their numbers; empty where the case failed
+  std::optional<Estimate> seconds;     ///< over rounds; absent where the case failed
+  std::optional<std::string> failure;  ///< the first reason, where any round failed
+  int failed_rows = 0;
+  std::map<std::string, double> counters;  ///< median over all samples
+  std::map<std::string, std::string> texts;
+  std::optional<Stopping> stopping;
+  std::optional<double> share_of_ceiling;  ///< of the measured ceiling named below
+  std::string ceiling;                     ///< its case name
+
+  RoundValues round_seconds() const;
+  std::optional<double> counter(const std::string& key) const;
+  /// Work per second at the median time; absent where the case failed or counts no such work.
+  std::optional<double> flops_per_second() const;
+  std::optional<double> bytes_per_second() const;
+  /// A checked answer within its limit: only such a case may enter a ratio.
+  bool verified() const;
+  std::size_t samples() const;
+};
+
+/// A measured limit of one device: the fastest row of its kind at one precision and thread count.
+struct Ceiling {
+  std::string device;
+  std::string precision;  ///< of the arithmetic; empty for memory
+  int threads = 0;
+  double per_second = 0;  ///< flops or bytes
+  std::string name;       ///< the case that reached it
+};
+
+/// The best of several implementations, without rewarding luck: in each round the one that was
+/// fastest in the *other* rounds is taken, and its value in this round is reported.
+struct Best {
+  RoundValues seconds;
+  RoundValues every_call_seconds;          ///< where every chosen case has transfers
+  std::map<const Case*, int> chosen;       ///< in how many rounds
+  bool chosen_on_reported_rounds = false;  ///< one round only: nothing else to choose on
+
+  /// The case that was chosen most often. Requires a non-empty choice.
+  const Case& favourite() const;
+};
+
+/// GPU against CPU on one workload, precision and mode, in one run of one machine. Ratios are CPU
+/// seconds over GPU seconds: above 1 the GPU is faster.
+struct Pair {
+  std::string op;
+  std::string shape;
+  std::string precision;
+  std::string mode;  ///< options that both sides share, such as "cache:cold"
+  double size = 0;   ///< see case_size
+  bool square = false;
+  Best gpu;
+  Best cpu;
+  std::vector<double> log_ratios;         ///< by round, resident operands
+  Estimate speedup;                       ///< operands already on the device
+  std::optional<Estimate> every_call;     ///< upload and download at every call
+  std::optional<Estimate> against_naive;  ///< the one-thread loop, named as the strawman it is
+  /// Calls on resident inputs from which the GPU wins with one upload and one download.
+  std::optional<double> breakeven_calls;
+};
+
+/// Where the GPU starts to win along a sweep of sizes: between the last size at which it surely
+/// doesn't and the first from which it surely does ("surely": the ratio's interval excludes 1).
+struct Crossover {
+  std::optional<double> cpu_wins_to;    ///< absent: the CPU surely wins nowhere
+  std::optional<double> gpu_wins_from;  ///< absent: the GPU surely wins at no end of the sweep
+  std::optional<double> interpolated;   ///< where the ratio passes 1, log-log
+};
+
+/// The answer for one operation, precision and mode.
+struct Answer {
+  std::string op;
+  std::string precision;
+  std::string mode;
+  std::vector<const Pair*> pairs;          ///< in order of size
+  std::optional<Estimate> geometric_mean;  ///< over rounds that every pair has
+  const Pair* worst = nullptr;
+  const Pair* best = nullptr;
+  std::optional<Crossover> resident;  ///< along squares; absent with fewer than two of them
+  std::optional<Crossover> every_call;
+};
+
+/// One file: a machine and a run.
+struct Run {
+  Run() = default;
+  Run(Run&&) = default;  ///< keeps the pointers of pairs and answers valid; a copy would not
+  Run& operator=(Run&&) = default;
+
+  std::string label;  ///< A, B, …: how the page refers to it
+  Results results;
+  std::vector<Case> cases;  ///< sorted by operation, size, shape, device, …
+  std::vector<Ceiling> compute;
+  std::vector<Ceiling> memory;
+  std::vector<Pair> pairs;
+  std::vector<Answer> answers;
+  std::vector<std::pair<std::string, std::string>> unpaired;  ///< GPU case, why it has no ratio
+
+  bool has_gpu_rows() const;
+  std::string fact(const std::string& key) const;  ///< empty where unknown
+};
+
+/// The edge of the cube of equal work, cbrt(m n k), where the row says m, n and k; else its bytes
+/// or flops per call; 0 where it says nothing.
+double case_size(const Case& c);
+
+/// m = n = k.
+bool is_square(const Case& c);
+
+/// False for a stream row so small that caches may serve it: it says nothing about memory.
+bool moves_memory(const Run& run, const Case& c);
+
+/// The options without those named, as "key:value key:value".
+std::string options_text(const CaseName& name, const std::vector<std::string>& without = {});
+
+/// Merges rows into cases. A case of which any row failed has no times: what can be wrong in one
+/// round can't be trusted in the others.
+std::vector<Case> aggregate(const Results& results);
+
+/// The best of cases that measured the same work. Requires verified or at least timed cases.
+Best best_by_other_rounds(const std::vector<const Case*>& candidates);
+
+Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_by_size);
+
+/// Fills pairs, answers and unpaired from the run's cases.
+void find_pairs(Run& run);
+
+/// Everything above for one file. The pairs point into the run's cases: move it, don't copy it.
+Run make_run(Results results, std::string label);
+
+}  // namespace breakeven

@@ -1,0 +1,21 @@
+// From results files to the report: the one entry point of this directory.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <vector>
+
+namespace breakeven {
+
+struct ReportRequest {
+  std::vector<std::filesystem::path> inputs;  ///< results files, one run each
+  std::filesystem::path html;
+  std::optional<std::filesystem::path> markdown;
+  std::optional<std::filesystem::path> charts;  ///< a directory, made where it is missing
+};
+
+/// Reads every input, then writes the report; when an input is bad, nothing is written. Throws
+/// std::runtime_error with one line that says what is wrong and where.
+void write_reports(const ReportRequest& request);
+
+}  // namespace breakeven

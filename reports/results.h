@@ -1,0 +1,95 @@
+// Results files: Google Benchmark's JSON with the keys that docs/results.md adds, or without them.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "reports/atomic_file.h"
+
+namespace breakeven {
+
+/// The newest `context.breakeven_schema` that this program reads, and the one it writes.
+inline constexpr int kResultsSchema = 1;
+
+/// The segments of a case name: op/shape/device/implementation/precision[/key:value…]. The name of
+/// a plain Google Benchmark row that has no such form is all `op`.
+struct CaseName {
+  std::string op;
+  std::string shape;
+  std::string device;
+  std::string implementation;
+  std::string precision;
+  std::map<std::string, std::string> options;
+};
+
+/// One repetition of one case in one round, or the reason why there is none.
+struct Row {
+  std::string name;  ///< the identity: no iteration or repetition counts
+  CaseName segments;
+  std::optional<int> round;    ///< absent in files that know no rounds
+  std::optional<int> process;  ///< likewise
+  int repetition = 0;
+  int threads = 0;                     ///< CPU threads used; 0 on a GPU
+  double iterations = 0;               ///< calls that the time is the mean of
+  std::optional<double> seconds;       ///< per call; absent in error rows, always there in others
+  std::optional<double> cpu_seconds;   ///< per call, of the main thread
+  std::optional<std::string> failure;  ///< why this row has no time
+  std::map<std::string, double> counters;
+  std::map<std::string, std::string> texts;  ///< label, verify_method and other strings
+
+  /// The counter of that name, where this row has it.
+  std::optional<double> counter(const std::string& key) const;
+};
+
+struct Skipped {
+  std::string name;
+  std::string reason;
+};
+
+/// A kernel module that could not be opened, with the implementations that it would have brought.
+struct Unavailable {
+  std::string module;
+  std::string reason;
+  std::vector<std::string> competitors;
+};
+
+/// Why a case got no more rounds: "narrow", "rounds" or "budget"; half_width is relative.
+struct Stopping {
+  std::string name;
+  int rounds = 0;
+  std::string reason;
+  std::optional<double> half_width;
+};
+
+struct Results {
+  std::string file;                            ///< as given, for messages and headings
+  int schema = 0;                              ///< 0: a plain Google Benchmark file
+  std::map<std::string, std::string> context;  ///< facts; what is not a string is JSON text
+  std::vector<Row> rows;
+  std::vector<Skipped> skipped;
+  std::vector<Unavailable> unavailable;
+  std::vector<Stopping> stopping;
+  std::string command;  ///< that wrote the file; empty where unknown
+};
+
+/// A row's name without what Google Benchmark appends to it (/iterations:N /repeats:N /min_time:X
+/// /manual_time /real_time /process_time): runs differ there, the case doesn't.
+std::string case_identity(std::string_view name);
+
+/// Splits an identity into its segments. A name whose third segment is neither "cpu" nor "gpu" has
+/// no such form: all of it becomes `op`.
+CaseName split_case_name(std::string_view identity);
+
+/// Reads a results file. Throws std::runtime_error with one line that names the file, the place and
+/// what is wrong: not readable, a directory, empty, malformed JSON (line and column), NaN, a newer
+/// schema, no benchmarks, a duplicate row, a time that is not a positive finite number.
+Results read_results(const std::filesystem::path& path);
+
+/// The same for text that is already here; `file` is the name that messages give it.
+Results parse_results(std::string_view text, const std::string& file);
+
+}  // namespace breakeven

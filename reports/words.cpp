@@ -1,0 +1,220 @@
+#include "reports/words.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <map>
+#include <set>
+
+#include "reports/text.h"
+
+namespace breakeven {
+namespace {
+
+constexpr std::array<const char*, 4> kGpuModules = {"cuda", "cublas", "cudnn", "cublas_cudnn"};
+
+std::string plural(std::size_t count, const std::string& one, const std::string& many) {
+  return fmt::format("{} {}", count, count == 1 ? one : many);
+}
+
+std::string joined(const std::vector<std::string>& parts, const char* separator) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : separator) + part;
+  return text;
+}
+
+// Modules by reason, in order of the file, so that one reason is said once.
+std::vector<std::string> module_reasons(const std::vector<const Unavailable*>& modules) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> by_reason;
+  for (const Unavailable* module : modules) {
+    auto found = std::find_if(by_reason.begin(), by_reason.end(),
+                              [&](const auto& entry) { return entry.first == module->reason; });
+    if (found == by_reason.end()) found = by_reason.insert(found, {module->reason, {}});
+    found->second.push_back(module->module);
+  }
+  std::vector<std::string> texts;
+  for (const auto& [reason, names] : by_reason) {
+    texts.push_back(fmt::format("{}: {}", joined(names, ", "), reason));
+  }
+  return texts;
+}
+
+// A regular expression that matches the name only.
+std::string quoted_regex(const std::string& name) {
+  std::string regex = "^";
+  for (const char c : name) {
+    if (std::string_view(R"(.[]{}()\*+?^$|)").find(c) != std::string_view::npos) regex += '\\';
+    regex += c;
+  }
+  return regex + "$";
+}
+
+std::string shell_quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted += c == '\'' ? std::string(R"('\'')") : std::string(1, c);
+  return quoted + "'";
+}
+
+std::string speedup_sentence(const Run& run) {
+  std::vector<std::string> parts;
+  for (const Answer& answer : run.answers) {
+    if (!answer.geometric_mean) continue;
+    std::string part = fmt::format("{} {}{}: {}", answer.op, answer.precision,
+                                   answer.mode.empty() ? "" : " " + answer.mode,
+                                   ratio_text(*answer.geometric_mean));
+    part += fmt::format(" over {}", plural(answer.pairs.size(), "pair", "pairs"));
+    if (answer.resident) part += ", GPU wins " + crossover_text(answer.resident);
+    parts.push_back(part);
+  }
+  return fmt::format(
+      "Geometric-mean speedup of the GPU over the strongest CPU row, operands "
+      "resident: {}.",
+      joined(parts, "; "));
+}
+
+}  // namespace
+
+std::optional<double> rate_of_case(const Case& c) {
+  return c.segments.op == "stream" ? c.bytes_per_second() : c.flops_per_second();
+}
+
+std::string rate_text(const std::string& op, double per_second) {
+  return fmt::format("{} {}", format_number(per_second / 1e9), op == "stream" ? "GB/s" : "GFLOP/s");
+}
+
+std::string implementation_text(const std::string& implementation) {
+  return implementation == "naive" ? "naive (a strawman)" : implementation;
+}
+
+std::vector<Headline> headlines(const Run& run) {
+  using Key = std::tuple<std::string, std::string, std::string>;
+  std::map<Key, std::map<std::string, std::vector<const Case*>>> groups;
+  for (const Case& c : run.cases) {
+    if (c.segments.op == "peak" || !rate_of_case(c)) continue;
+    if (!options_text(c.segments, {"launch"}).empty() || !moves_memory(run, c)) continue;
+    groups[{c.segments.op, c.segments.precision, c.segments.device}][c.segments.shape].push_back(
+        &c);
+  }
+  std::vector<Headline> all;
+  for (const auto& [key, shapes] : groups) {
+    Headline best;
+    std::tie(best.op, best.precision, best.device) = key;
+    best.shapes = shapes.size();
+    for (const auto& [shape, cases] : shapes) {
+      const Best choice = best_by_other_rounds(cases);
+      const Case& favourite = choice.favourite();
+      std::vector<double> values;
+      for (const auto& [round, seconds] : choice.seconds) values.push_back(seconds);
+      const Estimate seconds = median_estimate(values);
+      const double work = *favourite.counter(best.op == "stream" ? "bytes" : "flops");
+      if (work / seconds.value <= best.per_second) continue;
+      best.per_second = work / seconds.value;
+      best.seconds = seconds;
+      best.favourite = &favourite;
+      best.rounds_chosen = choice.chosen.at(&favourite);
+      best.share_of_ceiling.reset();
+      if (favourite.share_of_ceiling) {
+        best.share_of_ceiling =
+            *favourite.share_of_ceiling * favourite.seconds->value / seconds.value;
+      }
+    }
+    if (best.favourite != nullptr) all.push_back(best);
+  }
+  return all;
+}
+
+std::string gpu_absence(const Run& run) {
+  std::vector<const Unavailable*> modules;
+  for (const Unavailable& module : run.results.unavailable) {
+    if (std::count(kGpuModules.begin(), kGpuModules.end(), module.module) > 0) {
+      modules.push_back(&module);
+    }
+  }
+  if (!modules.empty()) return joined(module_reasons(modules), "; ");
+  const bool failed = std::any_of(run.cases.begin(), run.cases.end(), [](const Case& c) {
+    return c.segments.device == "gpu" && c.failure;
+  });
+  if (failed) return "every GPU row failed";
+  return "the file holds no GPU row and no reason for it";
+}
+
+std::string ratio_text(const Estimate& ratio) {
+  const std::string value = format_number(ratio.value, 3);
+  if (!(ratio.interval.coverage > 0)) return fmt::format("{}x (no interval: one round)", value);
+  const std::string interval = fmt::format("{}–{}", format_number(ratio.interval.low, 3),
+                                           format_number(ratio.interval.high, 3));
+  if (ratio.interval.low <= 1 && ratio.interval.high >= 1) {
+    return fmt::format("can't tell ({})", interval);
+  }
+  return fmt::format("{}x ({})", value, interval);
+}
+
+std::string crossover_text(const std::optional<Crossover>& crossover) {
+  if (!crossover) return "not measured: fewer than two square sizes";
+  const auto size = [](double value) { return fmt::format("{:.6g}", std::round(value)); };
+  if (!crossover->gpu_wins_from) {
+    return crossover->cpu_wins_to ? fmt::format("at no measured size; the CPU wins up to {}",
+                                                size(*crossover->cpu_wins_to))
+                                  : "nowhere for certain";
+  }
+  if (!crossover->cpu_wins_to) {
+    return fmt::format("from {} on; the CPU wins at no measured size for certain",
+                       size(*crossover->gpu_wins_from));
+  }
+  return fmt::format(
+      "from a size between {} and {}{} on", size(*crossover->cpu_wins_to),
+      size(*crossover->gpu_wins_from),
+      crossover->interpolated ? fmt::format(" (about {})", size(*crossover->interpolated)) : "");
+}
+
+std::string coverage_text(const Interval& interval) {
+  return interval.coverage > 0 ? format_percent(interval.coverage) : "none";
+}
+
+std::string answer_sentence(const Page& page) {
+  std::vector<std::string> sentences;
+  for (const Run& run : page.runs) {
+    const std::string prefix = run.label.empty() ? "" : fmt::format("Run {}: ", run.label);
+    if (!run.answers.empty()) {
+      sentences.push_back(prefix + speedup_sentence(run));
+      continue;
+    }
+    std::string text =
+        prefix + (run.has_gpu_rows()
+                      ? "No speedup was measured here: no GPU row has a verified CPU row of the "
+                        "same shape, precision and mode."
+                      : fmt::format("No speedup was measured here ({}).", gpu_absence(run)));
+    std::vector<std::string> reached;
+    for (const Headline& best : headlines(run)) {
+      if (best.op == "stream" || best.device != "cpu") continue;
+      reached.push_back(fmt::format(
+          "{} in {} {} ({} on {}{})", rate_text(best.op, best.per_second), best.op, best.precision,
+          implementation_text(best.favourite->segments.implementation),
+          best.favourite->segments.shape,
+          best.share_of_ceiling
+              ? fmt::format(", {} of measured peak", format_percent(*best.share_of_ceiling))
+              : ""));
+    }
+    if (!reached.empty()) text += fmt::format(" The CPU reaches {}.", joined(reached, "; "));
+    sentences.push_back(text);
+  }
+  return joined(sentences, " ");
+}
+
+std::string reproduce_command(const Run& run, const Case& c) {
+  const std::string filter = shell_quoted(quoted_regex(c.name));
+  if (run.results.schema == 0) return "--benchmark_filter=" + filter;
+  std::string command = "breakeven run";
+  if (const std::string suite = run.fact("suite"); !suite.empty()) {
+    const bool plain = std::all_of(suite.begin(), suite.end(), [](unsigned char letter) {
+      return std::isalnum(letter) != 0 || letter == '_' || letter == '-';
+    });
+    command += " --suite " + (plain ? suite : shell_quoted(suite));
+  }
+  return command + " --filter " + filter;
+}
+
+}  // namespace breakeven

@@ -1,0 +1,73 @@
+// The sentences of a report that every format shares, as plain text (not escaped).
+#pragma once
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "reports/charts.h"
+#include "reports/model.h"
+
+namespace breakeven {
+
+/// Everything a report is written from.
+struct Page {
+  std::vector<Run> runs;
+  std::vector<Chart> charts;
+};
+
+/// The best that one device reaches in one operation and precision: over shapes the fastest, at
+/// each shape the best implementation by best_by_other_rounds.
+struct Headline {
+  std::string device;
+  std::string op;
+  std::string precision;
+  const Case* favourite = nullptr;  ///< the implementation and shape
+  Estimate seconds;                 ///< of the cross-chosen rounds
+  double per_second = 0;            ///< flops, or bytes for stream
+  std::optional<double> share_of_ceiling;
+  int rounds_chosen = 0;   ///< rounds in which the favourite was the choice
+  std::size_t shapes = 0;  ///< measured in this operation and precision
+};
+
+/// Warm rows at the default number of threads; peak rows are ceilings, not answers.
+std::vector<Headline> headlines(const Run& run);
+
+/// "310.3 GFLOP/s"; of a stream row "11.20 GB/s".
+std::string rate_text(const std::string& op, double per_second);
+std::optional<double> rate_of_case(const Case& c);
+
+/// "openblas", "naive (a strawman)".
+std::string implementation_text(const std::string& implementation);
+
+/// The answer in one sentence or two: speedups where pairs exist, else that and why there are none,
+/// and what the CPU reaches.
+std::string answer_sentence(const Page& page);
+
+/// Why a run holds no GPU row: the modules' own reasons.
+std::string gpu_absence(const Run& run);
+
+/// "12.3x (11.9–12.8)"; an interval around 1 is "can't tell".
+std::string ratio_text(const Estimate& ratio);
+
+/// "between 512 and 768 (about 610)", "at or below 64, the smallest measured", …
+std::string crossover_text(const std::optional<Crossover>& crossover);
+
+/// "96.9 %"; of one sample "none".
+std::string coverage_text(const Interval& interval);
+
+/// The facts that matter most, with a name for people, in order; absent ones left out.
+std::vector<std::pair<std::string, std::string>> machine_facts(const Run& run);
+std::string machine_name(const Run& run);  ///< CPU, and GPU where there is one
+
+/// What was not measured, each a sentence: unavailable modules, skipped rows by reason, failures.
+std::vector<std::string> not_measured(const Run& run);
+
+/// What a reader must know before believing a number of these files.
+std::vector<std::string> limitations(const Page& page);
+
+/// The shell command that measures one case again.
+std::string reproduce_command(const Run& run, const Case& c);
+
+}  // namespace breakeven
