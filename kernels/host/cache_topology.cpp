@@ -13,8 +13,7 @@ namespace fs = std::filesystem;
 
 // The CPUs that share the highest cache level of `cpu`, as the system lists them, or "".
 std::string sharers(const fs::path& root, int cpu) {
-  const fs::path caches =
-      root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "cache";
+  const fs::path caches = root / "sys/devices/system/cpu" / ("cpu" + std::to_string(cpu)) / "cache";
   std::string list;
   long long highest = 0;
   for (int index = 0; index < 8; ++index) {
