@@ -73,7 +73,7 @@ const std::map<std::string_view, Setter>& value_flags() {
          // 0 and negative numbers are refused with the allowed range, once that is known.
          const auto number = parse_number<int>(v);
          if (!number) throw UsageError(fmt::format("{}={}: give a whole number", f, v));
-         o.threads = *number;
+         o.threads = number;
        }},
       {"--cases", [](auto& o, auto f, auto v) { o.cases = not_empty(f, v); }},
       {"--events", [](auto& o, auto f, auto v) { o.events = not_empty(f, v); }},

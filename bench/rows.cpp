@@ -7,7 +7,7 @@ std::string label_of(const Facts& facts) {
   std::string label;
   for (const auto& [key, value] : facts) {
     if (!label.empty()) label += "; ";
-    label += key + "=" + value;
+    label.append(key).append("=").append(value);
   }
   return label;
 }

@@ -108,6 +108,7 @@ std::string describe(const Ending& ending) {
 Process::Process(const std::vector<std::string>& arguments, Output output, std::string_view text)
     : keep_output_(output == Output::keep) {
   std::vector<char*> argument_pointers;
+  argument_pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     argument_pointers.push_back(const_cast<char*>(argument.c_str()));
   }
@@ -204,7 +205,8 @@ void Process::try_reap() {
 
 void Process::wait(std::span<Process* const> processes, std::chrono::milliseconds timeout,
                    int wake_descriptor) {
-  // A process that closed its pipes is about to end, and nothing but waitpid tells when: look often.
+  // A process that closed its pipes is about to end, and nothing but waitpid tells when: look
+  // often.
   constexpr std::chrono::milliseconds kEndingSoon(1), kLongest(100);
   std::vector<pollfd> descriptors;
   for (Process* process : processes) {
@@ -238,8 +240,8 @@ std::vector<Finished> run_all(const std::vector<std::vector<std::string>>& comma
   std::vector<Finished> results(commands.size());
   const auto deadline = std::chrono::steady_clock::now() + timeout;
   while (!running.empty()) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-        deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     if (left.count() <= 0) {
       for (std::size_t i = 0; i < processes.size(); ++i) {
         if (processes[i]->ending()) continue;
@@ -256,19 +258,6 @@ std::vector<Finished> run_all(const std::vector<std::vector<std::string>>& comma
     results[i].errors = processes[i]->errors();
   }
   return results;
-}
-
-std::string last_line(std::string_view text) {
-  constexpr std::size_t kLongest = 300;
-  const std::size_t end = text.find_last_not_of(" \t\r\n");
-  if (end == std::string_view::npos) return {};
-  text = text.substr(0, end + 1);
-  const std::size_t newline = text.find_last_of('\n');
-  if (newline != std::string_view::npos) text.remove_prefix(newline + 1);
-  std::string line(text.substr(0, kLongest));
-  std::replace_if(
-      line.begin(), line.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; }, ' ');
-  return line;
 }
 
 }  // namespace breakeven

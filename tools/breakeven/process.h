@@ -49,8 +49,8 @@ class Process {
   static constexpr std::string_view kEventsPath = "/dev/fd/3";
   static constexpr std::string_view kTextPath = "/dev/fd/4";
 
-  /// Starts arguments[0] with `arguments`. `text` can be read from kTextPath; it lives in memory, so
-  /// nothing has to be cleaned up. Throws std::runtime_error where the program can't be started.
+  /// Starts arguments[0] with `arguments`. `text` can be read from kTextPath; it lives in memory,
+  /// so nothing has to be cleaned up. Throws std::runtime_error where the program can't be started.
   Process(const std::vector<std::string>& arguments, Output output, std::string_view text = {});
   Process(const Process&) = delete;
   Process& operator=(const Process&) = delete;
@@ -97,8 +97,5 @@ struct Finished {
 /// Runs all of `commands` side by side; results in their order.
 std::vector<Finished> run_all(const std::vector<std::vector<std::string>>& commands,
                               std::chrono::milliseconds timeout);
-
-/// The last line of `text` that says anything, on one line of at most 300 printable characters.
-std::string last_line(std::string_view text);
 
 }  // namespace breakeven

@@ -1,0 +1,22 @@
+// breakeven report: hands the files to the report library.
+#include <fmt/format.h>
+
+#include "reports/report.h"
+#include "tools/breakeven/commands.h"
+
+namespace breakeven {
+
+int report_command(const ReportOptions& options) {
+  ReportRequest request;
+  request.inputs.assign(options.files.begin(), options.files.end());
+  request.html = options.html;
+  if (!options.markdown.empty()) request.markdown = options.markdown;
+  if (!options.charts.empty()) request.charts = options.charts;
+  write_reports(request);
+  fmt::print("report: {}\n", options.html);
+  if (request.markdown) fmt::print("markdown: {}\n", options.markdown);
+  if (request.charts) fmt::print("charts: {}\n", options.charts);
+  return kExitFine;
+}
+
+}  // namespace breakeven

@@ -1,0 +1,147 @@
+#include "tools/breakeven/summary.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "reports/statistics.h"
+#include "reports/text.h"
+#include "tools/breakeven/lines.h"
+
+namespace breakeven {
+namespace {
+
+constexpr std::size_t kMostRows = 48;
+constexpr std::size_t kShapeColumns = 23;
+constexpr double kGiga = 1e9;
+
+double counter(const CaseState& state, const std::string& key) {
+  const auto found = state.counters.find(key);
+  return found == state.counters.end() ? 0 : found->second;
+}
+
+/// A stream is bound by memory whatever arithmetic it does.
+bool bandwidth_bound(const CaseState& state) { return state.listed.parts.op == "stream"; }
+
+std::vector<double> values(const CaseState& state, int parity) {
+  std::vector<double> result;
+  for (const auto& [round, seconds] : state.rounds) {
+    if (parity < 0 || round % 2 == parity) result.push_back(seconds);
+  }
+  return result;
+}
+
+struct Best {
+  const CaseState* state;
+  Estimate estimate;
+};
+
+Best pick(const std::vector<const CaseState*>& candidates) {
+  const auto halves = [](const CaseState* state) {
+    return !values(*state, 0).empty() && !values(*state, 1).empty();
+  };
+  const bool split =
+      candidates.size() > 1 && std::all_of(candidates.begin(), candidates.end(), halves);
+  const int pick_by = split ? 0 : -1, report = split ? 1 : -1;
+  const CaseState* best = *std::min_element(
+      candidates.begin(), candidates.end(), [&](const CaseState* a, const CaseState* b) {
+        return median(values(*a, pick_by)) < median(values(*b, pick_by));
+      });
+  return {best, median_estimate(values(*best, report))};
+}
+
+std::string half_width(const Estimate& estimate) {
+  if (estimate.samples < 2) return "-";
+  const Interval& interval = estimate.interval;
+  return fmt::format("{:.1f} %", 50 * (interval.high - interval.low) / estimate.value);
+}
+
+/// In the unit of its table's heading.
+std::string rate(const CaseState& state, double seconds) {
+  const double amount = counter(state, bandwidth_bound(state) ? "bytes" : "flops");
+  return amount > 0 ? fmt::format("{:.1f}", amount / seconds / kGiga) : "-";
+}
+
+std::vector<std::string> table_row(const Best& best, const std::vector<CaseState>& cases) {
+  const CaseName& parts = best.state->listed.parts;
+  const double seconds = best.estimate.value;
+  const double peak = measured_peak(cases, parts.device, parts.precision);
+  const double gflops = counter(*best.state, "flops") / seconds / kGiga;
+  const bool of_peak = peak > 0 && gflops > 0 && !bandwidth_bound(*best.state);
+  return {shortened(parts.shape, kShapeColumns),
+          parts.precision,
+          parts.implementation,
+          format_seconds(seconds),
+          half_width(best.estimate),
+          rate(*best.state, seconds),
+          of_peak ? fmt::format("{:.0f} %", 100 * gflops / peak) : "-"};
+}
+
+}  // namespace
+
+double median_seconds(const CaseState& state) { return median(values(state, -1)); }
+
+double measured_peak(const std::vector<CaseState>& cases, const std::string& device,
+                     const std::string& precision) {
+  double best = 0;
+  for (const CaseState& state : cases) {
+    const CaseName& parts = state.listed.parts;
+    if (parts.op != "peak" || parts.device != device || parts.precision != precision) continue;
+    if (state.rounds.empty()) continue;
+    best = std::max(best, counter(state, "flops") / median_seconds(state) / kGiga);
+  }
+  return best;
+}
+
+std::string summary_table(const std::vector<CaseState>& cases) {
+  // Natural order of shapes: square_512 before square_1024.
+  const auto natural = [](const std::string& a, const std::string& b) {
+    return std::pair(a.size(), a) < std::pair(b.size(), b);
+  };
+  using Shapes = std::map<std::string, std::map<std::string, std::vector<const CaseState*>>,
+                          decltype(natural)>;
+  std::map<std::string, Shapes> groups;  // "matmul on cpu" -> shape -> precision -> candidates
+  std::size_t with_options = 0;
+  for (const CaseState& state : cases) {
+    const CaseName& parts = state.listed.parts;
+    if (state.rounds.empty()) continue;
+    if (!parts.options.empty()) {
+      ++with_options;
+      continue;
+    }
+    const auto group = groups.try_emplace(parts.op + " on " + parts.device, natural).first;
+    group->second[parts.shape][parts.precision].push_back(&state);
+  }
+  std::string text;
+  std::size_t rows_left = kMostRows, rows_hidden = 0;
+  for (const auto& [heading, shapes] : groups) {
+    std::vector<std::vector<std::string>> rows = {
+        {heading, "", "best", "median", "±", heading.starts_with("stream ") ? "GB/s" : "GFLOP/s",
+         "of peak"}};
+    for (const auto& [shape, precisions] : shapes) {
+      for (const auto& [precision, candidates] : precisions) {
+        if (rows_left == 0) {
+          ++rows_hidden;
+          continue;
+        }
+        --rows_left;
+        rows.push_back(table_row(pick(candidates), cases));
+      }
+    }
+    if (rows.size() > 1) text += table(rows, 3) + "\n";
+  }
+  text += wrapped(
+              "±: half the 95 % interval of the median, or half the range where the rounds are "
+              "too few for one. The best is picked by other rounds than those shown.",
+              0) +
+          "\n";
+  if (rows_hidden > 0) text += fmt::format("{} more rows are in the results.\n", rows_hidden);
+  if (with_options > 0) {
+    text += fmt::format("{} rows with other threads, a cold cache and the like are there too.\n",
+                        with_options);
+  }
+  return text;
+}
+
+}  // namespace breakeven
