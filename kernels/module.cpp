@@ -38,7 +38,8 @@ std::vector<ModuleInfo> found_modules() {
       found.push_back({file.substr(kPrefix.size(), length), "", entry.path(), "", {}});
     }
   }
-  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+  std::sort(found.begin(), found.end(),
+            [](const auto& a, const auto& b) { return a.name < b.name; });
   return found;
 }
 
@@ -61,7 +62,8 @@ std::vector<ModuleInfo> known_modules() {
 Module open_module(const ModuleInfo& info) {
   if (!info.missing.empty()) throw Unsupported(info.missing);
   if (info.device == "gpu") {
-    if (const std::string reason = gpu_missing_reason(); !reason.empty()) throw Unsupported(reason);
+    if (const std::string& reason = gpu_missing_reason(); !reason.empty())
+      throw Unsupported(reason);
   } else {
     choose_blas_environment();
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <set>
 
@@ -42,14 +43,11 @@ constexpr NamedFact kMachineFacts[] = {
 };
 
 std::optional<double> number_of(const std::string& text) {
-  try {
-    std::size_t used = 0;
-    const double value = std::stod(text, &used);
-    if (used == text.size()) return value;
-  } catch (const std::exception&) {
-    // Facts are free text; what is no number is shown as it is.
-  }
-  return std::nullopt;
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  // Facts are free text; what is no number is shown as it is.
+  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
 }
 
 // "2 of 4 CPUs, 2 cores, 1 socket": what this process could use of what there is.

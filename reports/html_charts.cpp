@@ -191,7 +191,7 @@ std::string throughput_html(const Page& page) {
 }
 
 std::string roofline_html(const Page& page) {
-  const std::string charts = charts_of(page, "roofline");
+  std::string charts = charts_of(page, "roofline");
   if (charts.empty()) {
     return absent(
         "Not shown: a roofline needs measured peaks (peak rows) and rows that count "

@@ -182,7 +182,8 @@ std::string options_text(const CaseName& name, const std::vector<std::string>& w
   for (const auto& [key, value] : name.options) {
     if (std::find(without.begin(), without.end(), key) != without.end()) continue;
     if (!text.empty()) text += " ";
-    text += value.empty() ? key : key + ":" + value;
+    text += key;
+    if (!value.empty()) text.append(":").append(value);
   }
   return text;
 }
