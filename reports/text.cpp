@@ -124,7 +124,7 @@ std::string escape_json_for_script(std::string_view json) {
 }
 
 std::string shortened(std::string_view text, std::size_t limit) {
-  const std::string visible = visible_text(text);
+  std::string visible = visible_text(text);
   std::string_view rest = visible;
   std::size_t cut = 0;  // bytes of the first limit - 1 code points
   for (std::size_t points = 0; !rest.empty(); ++points) {
