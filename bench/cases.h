@@ -43,8 +43,8 @@ std::optional<CaseName> parse_case_name(std::string_view text);
 Workloads load_workloads(const std::vector<std::filesystem::path>& shape_files);
 
 /// All cases of `registry` on a device of `kind` ("cpu" or "gpu"), unique, in the registry's order.
-/// They point into `registry` and `workloads`. CPU rows sweep threads, and all come in every cache and
-/// launch mode of their implementation.
+/// They point into `registry` and `workloads`. CPU rows sweep threads, and all come in every cache
+/// and launch mode of their implementation.
 std::vector<Case> expand_cases(const Registry& registry, const Workloads& workloads,
                                std::string_view kind, const ThreadRange& threads);
 

@@ -9,8 +9,9 @@ std::optional<double> joules_per_call(Device& device, Kernel& kernel, std::int64
   double seconds = 0;
   std::int64_t all_calls = 0;
   for (int batch = 0; seconds < policy.least_seconds && batch < policy.most_batches; ++batch) {
-    seconds += device.time(kernel, calls).host_seconds;
-    all_calls += calls;
+    const Batch timed = device.time(kernel, calls);
+    seconds += timed.host_seconds;
+    all_calls += timed.calls_run;
   }
   if (seconds < policy.least_seconds) return std::nullopt;
   const std::optional<double> after = device.energy_joules();

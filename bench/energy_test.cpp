@@ -20,6 +20,15 @@ TEST(Energy, DividesTheCountersRiseByTheCalls) {
   EXPECT_EQ(device.batches.size(), 8u);  // 8 x 125 ms is the second that is asked for
 }
 
+TEST(Energy, CountsEveryCallThatTheDeviceMakes) {
+  FakeDevice device;
+  device.joules = 1000;
+  device.watts = 40;
+  device.passes = 2;  // by events, then by the host's clock
+  FakeKernel kernel(testing::right());
+  EXPECT_NEAR(joules_per_call(device, kernel, 100).value(), 0.05, 1e-9);
+}
+
 TEST(Energy, IsAbsentWithoutACounter) {
   FakeDevice device;
   FakeKernel kernel(testing::right());

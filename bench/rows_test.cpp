@@ -65,6 +65,7 @@ TEST(Rows, HoldNothingButTheSchema) {
                                          "energy_joules"};
   Sample full = sample();
   full.batch.clock_mhz = 1980;
+  full.batch.throttled = false;
   full.peak_bytes = 4096;
   CaseFacts all = facts();
   all.transfers = {1e-3, 2e-3, 3e-3, 4e-3};

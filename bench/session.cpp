@@ -84,6 +84,8 @@ Check Session::verify() {
 
   // Again as it will be timed (a graph's replay, cold caches), and twice over where that is quick:
   // a kernel that adds to its output, or leaves it as it was, is caught here.
+  // A GPU prepares at its first timing (capture, a plain call): only what follows is as timed.
+  if (on_gpu()) device_.time(*kernel_, 1);
   kernel_->poison_output();
   device_.time(*kernel_, first_call_seconds_ < kLongCallSeconds ? 2 : 1);
   answer = kernel_->output();
@@ -115,7 +117,7 @@ Sample Session::batch() {
     const double cpu_start = process_cpu_seconds();
     sample.batch = device_.time(*kernel_, calls_);
     sample.cpu_seconds = process_cpu_seconds() - cpu_start;
-    if (!sample.batch.throttled) break;
+    if (!sample.batch.throttled.value_or(false)) break;
   }
   if (!(sample.batch.seconds > 0) || !std::isfinite(sample.batch.seconds)) {
     throw std::runtime_error(fmt::format("the device's clock gave {} s for {} calls",

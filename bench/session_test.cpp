@@ -67,6 +67,18 @@ TEST(Verify, ReportsTheWorseOfTwoRightAnswers) {
   EXPECT_NEAR(session.verify().error, 5e-10, 1e-14);
 }
 
+TEST(Verify, CatchesAGraphThatComputesNothing) {
+  FakeDevice device;
+  device.kind_name = "gpu";
+  device.replays = false;
+  const FakeCase c(testing::right());
+  const Policy policy;
+  Session session(c.what, device, policy);
+  session.load();
+  EXPECT_NE(error_of<WrongAnswer>([&] { session.verify(); }).find("on the second run"),
+            std::string::npos);
+}
+
 TEST(Load, RefusesWhatDoesNotFit) {
   FakeDevice device;
   device.available = 100;  // the kernel's 64 bytes and the check's 96 don't fit

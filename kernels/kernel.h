@@ -72,7 +72,8 @@ struct Batch {
   double seconds = 0;       ///< device time of all calls (events on a GPU, wall clock on a CPU)
   double host_seconds = 0;  ///< wall time of the same calls, as the caller saw it
   std::optional<double> clock_mhz;
-  bool throttled = false;
+  std::optional<bool> throttled;     ///< whether the clock was lowered by heat or a power brake
+  std::int64_t calls_run = 0;        ///< calls that the device made for it, repeated passes included
 };
 
 /// Where a kernel runs, and by which clock. One per process and module.

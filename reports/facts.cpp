@@ -88,6 +88,21 @@ void add_failures(const Run& run, std::vector<std::string>& sentences) {
                                   failed > 5 ? fmt::format(" and {} more", failed - 5) : ""));
 }
 
+void add_unreached(const Run& run, std::vector<std::string>& sentences) {
+  std::size_t unreached = 0;
+  std::string names;
+  for (const Stopping& stop : run.results.stopping) {
+    if (stop.reason != "budget" || stop.rounds > 0) continue;
+    ++unreached;
+    if (unreached <= 5) names += (names.empty() ? "" : ", ") + stop.name;
+  }
+  if (unreached == 0) return;
+  sentences.push_back(fmt::format(
+      "{} not reached within the time limit (--budget): {}{}.",
+      unreached == 1 ? "1 case was" : fmt::format("{} cases were", unreached), names,
+      unreached > 5 ? fmt::format(" and {} more", unreached - 5) : ""));
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> machine_facts(const Run& run) {
@@ -142,6 +157,7 @@ std::vector<std::string> not_measured(const Run& run) {
                     reason, names.front(), and_more(names.size())));
   }
   add_failures(run, sentences);
+  add_unreached(run, sentences);
   if (!run.unpaired.empty()) {
     sentences.push_back(fmt::format("{} GPU {} no speedup, for want of a verified CPU row: {}{}.",
                                     run.unpaired.size(),
@@ -152,7 +168,13 @@ std::vector<std::string> not_measured(const Run& run) {
     sentences.push_back("No peak row: shares of peak arithmetic are unknown.");
   }
   if (run.memory.empty()) {
-    sentences.push_back("No stream row: the memory ceiling is unknown.");
+    const bool streams = std::any_of(run.cases.begin(), run.cases.end(), [](const Case& c) {
+      return c.segments.op == "stream" && c.seconds;
+    });
+    sentences.push_back(streams
+                            ? "No stream row moves enough to be sure that no cache served it: the "
+                              "memory ceiling is unknown."
+                            : "No stream row: the memory ceiling is unknown.");
   }
   return sentences;
 }

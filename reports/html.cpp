@@ -63,7 +63,7 @@ std::string absent(const std::string& sentence) {
 }
 
 std::string case_id(const Run& run, const Case& c) {
-  return fmt::format("r{}{}", run.label, &c - run.cases.data());
+  return fmt::format("r{}-{}", run.label, &c - run.cases.data());
 }
 
 std::string error_html(const Case& c) {

@@ -34,7 +34,7 @@ std::string table_html(const Page& page);
 /// raw_data.cpp: every sample, column by column, as compact JSON (not yet escaped for a script).
 std::string raw_data_json(const Page& page);
 
-/// "r0", "rB12": the id of a case's detail, the same in the table's link.
+/// "r-0", "rB-12": the id of a case's detail, the same in the table's link.
 std::string case_id(const Run& run, const Case& c);
 
 /// "<p class=none>…</p>": what is missing.

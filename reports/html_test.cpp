@@ -190,8 +190,8 @@ TEST(Html, SeveralRunsKeepApart) {
   const std::string html = render_html(page);
   EXPECT_TRUE(holds(html, "Run A: Synthetic CPU "));
   EXPECT_TRUE(holds(html, "Run B: Synthetic CPU + Synthetic GPU"));
-  EXPECT_TRUE(holds(html, "id=\"rA0\""));
-  EXPECT_TRUE(holds(html, "id=\"rB0\""));
+  EXPECT_TRUE(holds(html, "id=\"rA-0\""));
+  EXPECT_TRUE(holds(html, "id=\"rB-0\""));
   EXPECT_TRUE(page.runs[0].pairs.empty());  // no CPU row of A meets a GPU row of B
   EXPECT_TRUE(holds(section_of(html, "answer"), "Run A: No speedup was measured here"));
 }

@@ -4,15 +4,17 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <tuple>
 
 namespace breakeven {
 namespace {
 
-// Memory ceilings come from rows that move at least this share of the largest stream row's bytes:
-// smaller ones may be served by caches.
-constexpr double kLargeStreamShare = 0.5;
+// Memory ceilings come from rows that move so many times the last cache: of that at most a quarter
+// can have stayed there.
+constexpr double kTimesTheCache = 4;
+constexpr double kLargeStreamBytes = 256.0 * 1024 * 1024;  // where the cache is unknown
 
 // Counters that say nothing about time, and so may stand in a row that failed.
 constexpr std::array<std::string_view, 7> kUntimed = {"error", "tolerance", "flops", "bytes",
@@ -164,12 +166,11 @@ double case_size(const Case& c) {
 
 bool moves_memory(const Run& run, const Case& c) {
   if (c.segments.op != "stream") return true;
-  double largest = 0;
-  for (const Case& other : run.cases) {
-    if (other.segments.op != "stream" || other.segments.device != c.segments.device) continue;
-    largest = std::max(largest, other.counter("bytes").value_or(0));
-  }
-  return c.counter("bytes").value_or(0) >= kLargeStreamShare * largest;
+  const std::string fact = run.fact(c.segments.device == "gpu" ? "gpu.l2_bytes" : "cpu.l3_bytes");
+  double cache = 0;
+  std::from_chars(fact.data(), fact.data() + fact.size(), cache);
+  const double least = cache > 0 ? kTimesTheCache * cache : kLargeStreamBytes;
+  return c.counter("bytes").value_or(0) >= least;
 }
 
 bool is_square(const Case& c) {

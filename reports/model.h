@@ -87,12 +87,16 @@ struct Pair {
   std::optional<double> breakeven_calls;
 };
 
+/// What one ratio says; undecided where its interval holds 1 or there is none.
+enum class Verdict { gpu_wins, undecided, cpu_wins };
+
 /// Where the GPU starts to win along a sweep of sizes: between the last size at which it surely
 /// doesn't and the first from which it surely does ("surely": the ratio's interval excludes 1).
 struct Crossover {
   std::optional<double> cpu_wins_to;    ///< absent: the CPU surely wins nowhere
   std::optional<double> gpu_wins_from;  ///< absent: the GPU surely wins at no end of the sweep
   std::optional<double> interpolated;   ///< where the ratio passes 1, log-log
+  std::vector<std::pair<double, Verdict>> verdicts;  ///< of every size, in order of size
 };
 
 /// The answer for one operation, precision and mode.
@@ -134,7 +138,8 @@ double case_size(const Case& c);
 /// m = n = k.
 bool is_square(const Case& c);
 
-/// False for a stream row so small that caches may serve it: it says nothing about memory.
+/// False for a stream row that moves less than four times the device's last cache ("cpu.l3_bytes" or
+/// "gpu.l2_bytes"; 256 MiB where that fact is missing): caches may serve it.
 bool moves_memory(const Run& run, const Case& c);
 
 /// The options without those named, as "key:value key:value".

@@ -181,10 +181,13 @@ Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_b
     if (has_interval && ratio.interval.high < 1) {
       crossover.cpu_wins_to = size;
       crossover.gpu_wins_from.reset();
+      crossover.verdicts.emplace_back(size, Verdict::cpu_wins);
     } else if (has_interval && ratio.interval.low > 1) {
+      crossover.verdicts.emplace_back(size, Verdict::gpu_wins);
       if (!crossover.gpu_wins_from) crossover.gpu_wins_from = size;
     } else {
       crossover.gpu_wins_from.reset();
+      crossover.verdicts.emplace_back(size, Verdict::undecided);
     }
   }
   for (std::size_t i = ratio_by_size.size(); i-- > 1;) {

@@ -17,6 +17,12 @@ std::string escape_html(std::string_view text);
 /// JSON made safe inside <script type="application/json">: < > & become \u003c \u003e \u0026.
 std::string escape_json_for_script(std::string_view json);
 
+/// One word of a POSIX shell, in single quotes: its text is taken as it is.
+std::string shell_quoted(std::string_view text);
+
+/// The same, without quotes where the text needs none.
+std::string shell_word(std::string_view text);
+
 /// visible_text cut to `limit` code points, the last of them an ellipsis where something was cut.
 std::string shortened(std::string_view text, std::size_t limit);
 

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cmath>
 #include <map>
 #include <set>
@@ -52,10 +51,63 @@ std::string quoted_regex(const std::string& name) {
   return regex + "$";
 }
 
-std::string shell_quoted(const std::string& text) {
-  std::string quoted = "'";
-  for (const char c : text) quoted += c == '\'' ? std::string(R"('\'')") : std::string(1, c);
-  return quoted + "'";
+// The words of a command that breakeven wrote, quotes undone.
+std::vector<std::string> shell_split(const std::string& command) {
+  std::vector<std::string> words;
+  bool quoted = false;
+  bool inside = false;  // a word, be it empty so far
+  for (std::size_t i = 0; i < command.size(); ++i) {
+    const char c = command[i];
+    if (!quoted && c == ' ') {
+      inside = false;
+      continue;
+    }
+    if (!inside) words.emplace_back();
+    inside = true;
+    if (c == '\'') {
+      quoted = !quoted;
+    } else if (!quoted && c == '\\' && i + 1 < command.size()) {
+      words.back() += command[++i];
+    } else {
+      words.back() += c;
+    }
+  }
+  return words;
+}
+
+// What a run was given that decides which cases there are and how they run.
+std::string same_options(const std::string& command) {
+  const std::vector<std::string> words = shell_split(command);
+  std::string text;
+  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
+    if (words[i] != "--shapes" && words[i] != "--threads") continue;
+    text += fmt::format(" {} {}", words[i], shell_word(words[i + 1]));
+    ++i;
+  }
+  return text;
+}
+
+std::string size_text(double value) { return fmt::format("{:.6g}", std::round(value)); }
+
+// "at 512–2048; can't tell at 4096": sizes next to each other with one verdict are said together.
+std::string verdicts_text(const std::vector<std::pair<double, Verdict>>& verdicts) {
+  std::map<Verdict, std::vector<std::string>> ranges;
+  for (std::size_t i = 0; i < verdicts.size();) {
+    const auto [first, verdict] = verdicts[i];
+    double last = first;
+    while (i < verdicts.size() && verdicts[i].second == verdict) last = verdicts[i++].first;
+    ranges[verdict].push_back(first == last
+                                  ? size_text(first)
+                                  : fmt::format("{}–{}", size_text(first), size_text(last)));
+  }
+  std::string text = "at " + joined(ranges[Verdict::gpu_wins], ", ");
+  if (const auto& sizes = ranges[Verdict::undecided]; !sizes.empty()) {
+    text += "; can't tell at " + joined(sizes, ", ");
+  }
+  if (const auto& sizes = ranges[Verdict::cpu_wins]; !sizes.empty()) {
+    text += "; the CPU wins at " + joined(sizes, ", ");
+  }
+  return text;
 }
 
 std::string speedup_sentence(const Run& run) {
@@ -154,20 +206,24 @@ std::string ratio_text(const Estimate& ratio) {
 
 std::string crossover_text(const std::optional<Crossover>& crossover) {
   if (!crossover) return "not measured: fewer than two square sizes";
-  const auto size = [](double value) { return fmt::format("{:.6g}", std::round(value)); };
   if (!crossover->gpu_wins_from) {
+    const auto& verdicts = crossover->verdicts;
+    const bool wins_somewhere = std::any_of(verdicts.begin(), verdicts.end(), [](const auto& v) {
+      return v.second == Verdict::gpu_wins;
+    });
+    if (wins_somewhere) return verdicts_text(verdicts);
     return crossover->cpu_wins_to ? fmt::format("at no measured size; the CPU wins up to {}",
-                                                size(*crossover->cpu_wins_to))
+                                                size_text(*crossover->cpu_wins_to))
                                   : "nowhere for certain";
   }
   if (!crossover->cpu_wins_to) {
     return fmt::format("from {} on; the CPU wins at no measured size for certain",
-                       size(*crossover->gpu_wins_from));
+                       size_text(*crossover->gpu_wins_from));
   }
   return fmt::format(
-      "from a size between {} and {}{} on", size(*crossover->cpu_wins_to),
-      size(*crossover->gpu_wins_from),
-      crossover->interpolated ? fmt::format(" (about {})", size(*crossover->interpolated)) : "");
+      "from a size between {} and {}{} on", size_text(*crossover->cpu_wins_to),
+      size_text(*crossover->gpu_wins_from),
+      crossover->interpolated ? fmt::format(" (about {})", size_text(*crossover->interpolated)) : "");
 }
 
 std::string coverage_text(const Interval& interval) {
@@ -209,12 +265,9 @@ std::string reproduce_command(const Run& run, const Case& c) {
   if (run.results.schema == 0) return "--benchmark_filter=" + filter;
   std::string command = "breakeven run";
   if (const std::string suite = run.fact("suite"); !suite.empty()) {
-    const bool plain = std::all_of(suite.begin(), suite.end(), [](unsigned char letter) {
-      return std::isalnum(letter) != 0 || letter == '_' || letter == '-';
-    });
-    command += " --suite " + (plain ? suite : shell_quoted(suite));
+    command += " --suite " + shell_word(suite);
   }
-  return command + " --filter " + filter;
+  return command + " --filter " + filter + same_options(run.results.command);
 }
 
 }  // namespace breakeven

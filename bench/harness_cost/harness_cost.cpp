@@ -14,6 +14,7 @@
 #include <random>
 #include <stdexcept>
 
+#include "kernels/host/device.h"
 #include "reports/atomic_file.h"
 #include "reports/statistics.h"
 
@@ -210,7 +211,7 @@ Module open(const std::string& name) {
 int measure(const std::string& name, Settings settings,
             const std::function<std::vector<Subject>(const Module&)>& subjects) {
   Module module = open(name);
-  if (settings.threads == 0) settings.threads = std::stoi(module.device->facts().at("cpu.quota"));
+  if (settings.threads == 0) settings.threads = static_cast<int>(usable_cpus().size());
   Json facts = module.device->facts();
   facts.update(Json(module.facts));
   Json rows = Json::array();

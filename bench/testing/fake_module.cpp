@@ -125,6 +125,7 @@ class WallClock : public Device {
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
     Batch batch;
     batch.seconds = batch.host_seconds = passed.count();
+    batch.calls_run = calls;
     return batch;
   }
   double resolution_seconds() const override { return 1e-7; }

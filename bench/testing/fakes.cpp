@@ -15,9 +15,7 @@ std::vector<std::pair<std::string, std::int64_t>> FakeWorkload::dimensions() con
   return {{"elements", 4}};
 }
 
-std::vector<Operand> FakeWorkload::inputs(Precision) const {
-  return {{"x", ElementType::f64, 4}};
-}
+std::vector<Operand> FakeWorkload::inputs(Precision) const { return {{"x", ElementType::f64, 4}}; }
 
 void FakeWorkload::fill_input(std::size_t, Precision, std::span<std::byte> out) const {
   std::memset(out.data(), 0, out.size());
@@ -84,11 +82,14 @@ void FakeKernel::poison_output() {
 Batch FakeDevice::time(Kernel& kernel, std::int64_t calls) {
   batches.push_back(calls);
   // The clock is false, so a few calls stand for all.
-  for (std::int64_t call = 0; call < std::min<std::int64_t>(calls, 4); ++call) kernel.run();
+  for (std::int64_t call = 0; call < std::min<std::int64_t>(calls, 4); ++call) {
+    if (batches.size() == 1 || replays) kernel.run();
+  }
   Batch batch;
   batch.seconds = seconds_per_call * static_cast<double>(calls);
   batch.host_seconds = batch.seconds * 1.25;
-  if (joules) *joules += watts * batch.host_seconds;
+  batch.calls_run = passes * calls;
+  if (joules) *joules += watts * batch.host_seconds * static_cast<double>(passes);
   return distort(batch);
 }
 

@@ -59,6 +59,8 @@ class FakeDevice : public Device {
   std::string kind_name = "cpu";
   double seconds_per_call = 1e-3;
   std::function<Batch(Batch)> distort = [](Batch batch) { return batch; };  ///< of every batch
+  bool replays = true;      ///< false: only the first batch runs the kernel, like an empty graph
+  std::int64_t passes = 1;  ///< how often the device makes the calls of a batch
   std::size_t available = 1 << 20;
   std::optional<double> joules;  ///< the counter, advanced by `watts` with each batch
   double watts = 10;

@@ -167,7 +167,8 @@ void CudaDevice::prepare(Kernel& kernel) {
   }
   if (options_.launch == Launch::graph) {
     graph_->instantiate(work_stream());
-    // A graph is one command, however many kernels it holds.
+    // Counted as one command, however many kernels it holds; where a driver counts otherwise, the
+    // blocker times out and the chunks shrink.
     plan_.launches_per_call = 1;
     timer_.set_call([this] { graph_->launch(work_stream()); });
     timer_.enqueue_call();

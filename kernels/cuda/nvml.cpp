@@ -14,18 +14,6 @@ namespace {
 constexpr int kInsufficientSize = 7;  // NVML_ERROR_INSUFFICIENT_SIZE
 constexpr int kSmClock = 1;           // NVML_CLOCK_SM
 
-constexpr std::array<std::pair<ClockReason, const char*>, 9> kReasons = {{
-    {ClockReason::idle, "idle"},
-    {ClockReason::application_setting, "application_setting"},
-    {ClockReason::power_cap, "power_cap"},
-    {ClockReason::hardware_slowdown, "hardware_slowdown"},
-    {ClockReason::sync_boost, "sync_boost"},
-    {ClockReason::software_thermal, "software_thermal"},
-    {ClockReason::hardware_thermal, "hardware_thermal"},
-    {ClockReason::power_brake, "power_brake"},
-    {ClockReason::display_setting, "display_setting"},
-}};
-
 // The first of `names` that the library has: names changed over the driver's releases.
 template <class Function>
 void find(void* library, Function& function, std::initializer_list<const char*> names) {
@@ -59,16 +47,6 @@ bool is_throttled(std::uint64_t reasons) {
   const auto bit = [](ClockReason reason) { return static_cast<std::uint64_t>(reason); };
   return (reasons & (bit(ClockReason::hardware_slowdown) | bit(ClockReason::software_thermal) |
                      bit(ClockReason::hardware_thermal) | bit(ClockReason::power_brake))) != 0;
-}
-
-std::string describe_clock_reasons(std::uint64_t reasons) {
-  std::string text;
-  for (const auto& [reason, name] : kReasons) {
-    if ((reasons & static_cast<std::uint64_t>(reason)) == 0) continue;
-    if (!text.empty()) text += ' ';
-    text += name;
-  }
-  return text.empty() ? "none" : text;
 }
 
 NvmlCalls open_nvml(const std::string& library) {

@@ -55,9 +55,6 @@ enum class ClockReason : std::uint64_t {
 /// shows it.
 bool is_throttled(std::uint64_t reasons);
 
-/// "power_cap hardware_thermal", or "none".
-std::string describe_clock_reasons(std::uint64_t reasons);
-
 /// One board. Every reading is absent where the library or the board can't give it.
 class Nvml {
  public:

@@ -63,9 +63,10 @@ void StreamTimer::enqueue_clock_probe() {
 
 std::optional<double> StreamTimer::clock_mhz() { return breakeven::clock_mhz(shared().sample); }
 
-bool StreamTimer::throttled() {
+std::optional<bool> StreamTimer::throttled() {
   const auto reasons = nvml_ ? nvml_->clock_reasons() : std::nullopt;
-  return reasons && is_throttled(*reasons);
+  if (!reasons) return std::nullopt;
+  return is_throttled(*reasons);
 }
 
 void StreamTimer::synchronise() { check(cudaStreamSynchronize(stream_)); }

@@ -15,7 +15,7 @@
 namespace breakeven {
 
 /// Times what `call` enqueues on `stream`. Both must outlive the timer, as must `nvml` (may be
-/// null: never throttled). All of it throws CudaError.
+/// null: throttling is unknown). All of it throws CudaError.
 class StreamTimer final : public TimedStream {
  public:
   StreamTimer(cudaStream_t stream, const Nvml* nvml);
@@ -34,7 +34,7 @@ class StreamTimer final : public TimedStream {
   bool blocker_timed_out() override;
   void enqueue_clock_probe() override;
   std::optional<double> clock_mhz() override;
-  bool throttled() override;
+  std::optional<bool> throttled() override;
   void synchronise() override;
   double event_seconds(std::size_t from, std::size_t to) override;
   double wall_seconds() override;

@@ -49,10 +49,11 @@ std::optional<double> time_chunk(TimedStream& stream, bool cold, std::int64_t ca
   const std::size_t pairs = enqueue_timed(stream, cold, calls);
   stream.enqueue_clock_probe();
   blocker.release();
-  const bool throttled = stream.throttled();
+  const std::optional<bool> throttled = stream.throttled();
+  batch.calls_run += calls;
   stream.synchronise();
   if (blocked && stream.blocker_timed_out()) return std::nullopt;
-  batch.throttled = batch.throttled || throttled;
+  if (throttled) batch.throttled = batch.throttled.value_or(false) || *throttled;
   if (const auto mhz = stream.clock_mhz()) batch.clock_mhz = mhz;
   double seconds = 0;
   for (std::size_t i = 0; i < pairs; ++i) seconds += stream.event_seconds(2 * i, 2 * i + 1);
@@ -85,8 +86,9 @@ std::int64_t blocked_chunk_calls(const TimingPlan& plan) {
   const std::int64_t launches = std::max<std::int64_t>(plan.launches_per_call, 1);
   // Beside the calls: the blocker and the clock probe; warm: two events; cold: a flush and two
   // events for each call.
-  if (!plan.cold) return std::max<std::int64_t>((kLaunchQueue - 4) / launches, 0);
-  return std::min((kLaunchQueue - 2) / (launches + 3), free_chunk_calls(plan));
+  if (!plan.cold) return std::min((kLaunchQueue - 4) / launches, plan.most_blocked_calls);
+  return std::min(
+      {(kLaunchQueue - 2) / (launches + 3), free_chunk_calls(plan), plan.most_blocked_calls});
 }
 
 std::int64_t free_chunk_calls(const TimingPlan& plan) {
@@ -107,21 +109,22 @@ std::size_t flush_bytes(std::size_t l2_bytes) {
   return (3 * l2_bytes / kMebibyte + 1) * kMebibyte;
 }
 
-Batch time_batch(TimedStream& stream, const TimingPlan& plan) {
+Batch time_batch(TimedStream& stream, TimingPlan& plan) {
   Batch batch;
-  std::int64_t blocked_calls = plan.blockable ? blocked_chunk_calls(plan) : 0;
   for (std::int64_t left = plan.calls; left > 0;) {
+    const std::int64_t blocked_calls = plan.blockable ? blocked_chunk_calls(plan) : 0;
     const bool blocked = blocked_calls > 0;
     const std::int64_t calls = std::min(left, blocked ? blocked_calls : free_chunk_calls(plan));
     const auto seconds = time_chunk(stream, plan.cold, calls, blocked, batch);
     if (!seconds) {
-      blocked_calls = calls / 2;
+      plan.most_blocked_calls = calls / 2;
       continue;
     }
     batch.seconds += *seconds;
     left -= calls;
   }
   batch.host_seconds = host_seconds(stream, plan);
+  batch.calls_run += plan.calls;
   return batch;
 }
 

@@ -27,7 +27,7 @@ class TimedStream {
 
   virtual void enqueue_clock_probe() = 0;
   virtual std::optional<double> clock_mhz() = 0;  ///< of the last probe; valid after synchronise()
-  virtual bool throttled() = 0;                   ///< whether the device is slowed down right now
+  virtual std::optional<bool> throttled() = 0;    ///< whether the device is slowed down right now
 
   virtual void synchronise() = 0;
   virtual double event_seconds(std::size_t from, std::size_t to) = 0;  ///< after synchronise()
@@ -44,9 +44,10 @@ inline constexpr std::size_t kTimingEvents = 512;
 /// What is timed.
 struct TimingPlan {
   std::int64_t calls = 1;
-  bool cold = false;                   ///< flush the caches before each call
-  std::int64_t launches_per_call = 1;  ///< commands that one call enqueues
-  bool blockable = true;               ///< false: a call waits for the device inside
+  bool cold = false;                               ///< flush the caches before each call
+  std::int64_t launches_per_call = 1;              ///< commands that one call enqueues
+  bool blockable = true;                           ///< false: a call waits for the device inside
+  std::int64_t most_blocked_calls = kLaunchQueue;  ///< learnt where a blocker timed out
 };
 
 /// Calls that fit the launch queue behind one blocker; 0 if not even one does.
@@ -75,11 +76,12 @@ std::size_t flush_bytes(std::size_t l2_bytes);
 ///
 /// Calls go in chunks that fit the launch queue. A chunk whose blocker timed out (a loaded host, or
 /// a call that waits inside) is discarded and repeated with half the calls, at last without a
-/// blocker. Cold: caches are flushed before each call, outside its interval. The SM clock is probed
-/// in the stream right behind the work, throttling is read while the device is busy.
+/// blocker; `plan` remembers that for the next batch. Cold: caches are flushed before each call,
+/// outside its interval. The SM clock is probed in the stream right behind the work, throttling is
+/// read while the device is busy.
 ///
 /// The stream must be warm: run one unblocked call before, since whatever a first call loads or
 /// allocates would wait behind the blocker.
-Batch time_batch(TimedStream& stream, const TimingPlan& plan);
+Batch time_batch(TimedStream& stream, TimingPlan& plan);
 
 }  // namespace breakeven

@@ -70,7 +70,7 @@ class FakeStream final : public TimedStream {
     enqueue({});
   }
   std::optional<double> clock_mhz() override { return 1980; }
-  bool throttled() override {
+  std::optional<bool> throttled() override {
     log += 't';
     if (throttle_readings.empty()) return false;
     const bool reading = throttle_readings.front();
@@ -119,9 +119,11 @@ class FakeStream final : public TimedStream {
   std::vector<double> times_ = std::vector<double>(kTimingEvents);
 };
 
+Batch timed(TimedStream& stream, TimingPlan plan) { return time_batch(stream, plan); }
+
 TEST(TimeBatch, WarmOrder) {
   FakeStream stream;
-  time_batch(stream, {.calls = 3});
+  timed(stream, {.calls = 3});
   EXPECT_EQ(stream.log,
             "B(ccc)prts"
             "scccs");
@@ -129,7 +131,7 @@ TEST(TimeBatch, WarmOrder) {
 
 TEST(TimeBatch, ColdOrderFlushesOutsideTheInterval) {
   FakeStream stream;
-  const Batch batch = time_batch(stream, {.calls = 2, .cold = true});
+  const Batch batch = timed(stream, {.calls = 2, .cold = true});
   EXPECT_EQ(stream.log,
             "Bf(c)f(c)prts"
             "sfscsfscs");
@@ -141,7 +143,7 @@ TEST(TimeBatch, LaunchGapsStayOutside) {
   FakeStream stream;
   stream.call_seconds = 1e-6;
   stream.launch_seconds = 3e-6;
-  const Batch batch = time_batch(stream, {.calls = 100});
+  const Batch batch = timed(stream, {.calls = 100});
   EXPECT_NEAR(batch.seconds, 100e-6, 1e-12);
   EXPECT_GE(batch.host_seconds, 300e-6);  // the user waits for launches
 }
@@ -150,7 +152,7 @@ TEST(TimeBatch, WithoutABlockerGapsAreInside) {
   FakeStream stream;
   stream.call_seconds = 1e-6;
   stream.launch_seconds = 3e-6;
-  const Batch batch = time_batch(stream, {.calls = 100, .blockable = false});
+  const Batch batch = timed(stream, {.calls = 100, .blockable = false});
   EXPECT_EQ(stream.blockers, 0);
   EXPECT_GE(batch.seconds, 300e-6);
 }
@@ -161,7 +163,7 @@ TEST(TimeBatch, SplitsSoThatTheLaunchQueueNeverFills) {
       FakeStream stream;
       stream.launches_per_call = launches;
       const Batch batch =
-          time_batch(stream, {.calls = 700, .cold = cold, .launches_per_call = launches});
+          timed(stream, {.calls = 700, .cold = cold, .launches_per_call = launches});
       EXPECT_NEAR(batch.seconds, 700 * stream.call_seconds, 1e-9) << launches;
       EXPECT_LE(stream.most_held + 1, static_cast<std::size_t>(kLaunchQueue)) << launches;
       EXPECT_LE(stream.blockers, 701) << launches;
@@ -186,7 +188,7 @@ TEST(TimeBatch, AChunkFitsTheQueue) {
 TEST(TimeBatch, ACallLargerThanTheQueueRunsWithoutABlocker) {
   FakeStream stream;
   stream.launches_per_call = 2000;
-  const Batch batch = time_batch(stream, {.calls = 4, .launches_per_call = 2000});
+  const Batch batch = timed(stream, {.calls = 4, .launches_per_call = 2000});
   EXPECT_EQ(stream.blockers, 0);
   EXPECT_GT(batch.seconds, 0);
 }
@@ -194,7 +196,7 @@ TEST(TimeBatch, ACallLargerThanTheQueueRunsWithoutABlocker) {
 TEST(TimeBatch, ACallThatWaitsInsideEndsWithoutABlocker) {
   FakeStream stream;
   stream.call_waits_inside = true;
-  const Batch batch = time_batch(stream, {.calls = 4});
+  const Batch batch = timed(stream, {.calls = 4});
   EXPECT_EQ(stream.blockers, 3);  // 4 calls, 2, 1, then none
   EXPECT_NE(stream.log.find("(cccc)pts"
                             "sccccs"),
@@ -207,25 +209,35 @@ TEST(TimeBatch, ACallThatWaitsInsideEndsWithoutABlocker) {
 TEST(TimeBatch, ASlowHostGetsSmallerChunks) {
   FakeStream stream;
   stream.launch_seconds = 0.02;  // 100 launches take 2 s, the blocker gives up after 1 s
-  const Batch batch = time_batch(stream, {.calls = 100});
+  const Batch batch = timed(stream, {.calls = 100});
   EXPECT_GT(stream.blockers, 2);
   EXPECT_NEAR(batch.seconds, 100 * stream.call_seconds, 1e-9);
+}
+
+TEST(TimeBatch, TheNextBatchKnowsTheChunkThatWorked) {
+  FakeStream stream;
+  stream.call_waits_inside = true;
+  TimingPlan plan = {.calls = 4};
+  time_batch(stream, plan);
+  const int blockers = stream.blockers;
+  time_batch(stream, plan);
+  EXPECT_EQ(stream.blockers, blockers);
 }
 
 TEST(TimeBatch, AFailedLaunchReleasesTheBlocker) {
   FakeStream stream;
   stream.throw_at_call = 2;
-  EXPECT_THROW(time_batch(stream, {.calls = 5}), std::runtime_error);
+  EXPECT_THROW(timed(stream, {.calls = 5}), std::runtime_error);
   EXPECT_EQ(stream.log, "B(ccr");
 }
 
 TEST(TimeBatch, AnyThrottledChunkFlagsTheBatch) {
   FakeStream stream;
   stream.throttle_readings = {false, true, false};
-  EXPECT_TRUE(time_batch(stream, {.calls = 1200}).throttled);
+  EXPECT_EQ(timed(stream, {.calls = 1200}).throttled, true);
   FakeStream cool;
-  EXPECT_FALSE(time_batch(cool, {.calls = 1200}).throttled);
-  EXPECT_EQ(time_batch(cool, {.calls = 1}).clock_mhz, 1980);
+  EXPECT_EQ(timed(cool, {.calls = 1200}).throttled, false);
+  EXPECT_EQ(timed(cool, {.calls = 1}).clock_mhz, 1980);
 }
 
 TEST(Clock, IsCyclesOverTime) {

@@ -139,6 +139,7 @@ Batch HostDevice::time(Kernel& kernel, std::int64_t calls) {
     loose_ = true;
   }
   batch.host_seconds = batch.seconds;
+  batch.calls_run = calls;
   return batch;
 }
 

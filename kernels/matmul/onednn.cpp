@@ -75,6 +75,12 @@ Primitive describe(const Descriptors& d, bool packed) {
   return {engine(), d.a, packed ? d.any_b : d.b, d.c, attributes, /*allow_empty=*/true};
 }
 
+// oneDNN's reference loops count as absent: they are thousands of times slower and not what anyone
+// would call oneDNN.
+bool is_reference(const Primitive& primitive) {
+  return std::string(primitive.impl_info_str()).starts_with("ref");
+}
+
 class Onednn final : public HostKernel {
  public:
   Onednn(const Matmul& size, Precision precision, bool packed)
@@ -82,7 +88,9 @@ class Onednn final : public HostKernel {
 
   void prepare() override {
     primitive_desc_ = describe(descriptors_, packed_);
-    if (!primitive_desc_) throw Unsupported("oneDNN has no implementation for this shape");
+    if (!primitive_desc_ || is_reference(primitive_desc_)) {
+      throw Unsupported("oneDNN has no optimised implementation for this shape");
+    }
     primitive_ = dnnl::matmul(primitive_desc_);
     stream_ = dnnl::stream(engine());
     b_ = memory(descriptors_.b, engine(), input(1).data());
@@ -165,12 +173,11 @@ const char* isa() {
   }
 }
 
-// Asks for a small product once per precision. oneDNN's reference loops count as absent: they are
-// thousands of times slower and not what anyone would call oneDNN.
+// Asks for a small product once per precision.
 std::string probe(Precision precision) {
   const Matmul small("probe", 64, 64, 64);
   const Primitive found = describe(Descriptors(small, precision), false);
-  if (found && !std::string(found.impl_info_str()).starts_with("ref")) return "";
+  if (found && !is_reference(found)) return "";
   return "oneDNN " + version() + " has no optimised " + std::string(traits(precision).name) +
          " matmul for " + isa();
 }

@@ -180,7 +180,12 @@ bool BatchRunner::run(const std::string& module, std::vector<std::string> cases)
     if (listener_.stop() != Stop::no) return false;
     Attempt attempt = run_worker(module, cases);
     if (attempt.stopped) return false;
-    if (!cases.empty()) {
+    // Nobody can be blamed for the end of a worker that no case had begun in: another one is tried,
+    // after a worker that got nowhere just once.
+    const bool between = !attempt.trouble.empty() && attempt.current.empty();
+    if (between && (attempt.progressed || fruitless == 0)) {
+      fruitless = attempt.progressed ? 0 : 1;
+    } else if (!cases.empty()) {
       fruitless = attempt.progressed || !attempt.current.empty() ? 0 : fruitless + 1;
       const bool known = std::find(cases.begin(), cases.end(), attempt.current) != cases.end();
       const std::string blamed = known ? attempt.current : cases.front();

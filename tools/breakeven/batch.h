@@ -47,7 +47,8 @@ class BatchRunner {
         next_process_(first_process) {}
 
   /// Runs `cases` of `module` in this order in a fresh worker; after a crash, a hang (no result
-  /// within the case time-out: SIGKILL) or nonsense on the event stream, the rest in another one.
+  /// within the case time-out: SIGKILL) or nonsense on the event stream, the rest in another one. A
+  /// worker that ends so before it began a case is tried once more before cases are blamed for it.
   /// Every case gets exactly one result, unless the listener stops it: then false.
   bool run(const std::string& module, std::vector<std::string> cases);
 

@@ -138,6 +138,14 @@ Catalog load_catalog(const WorkerSettings& settings) {
   return catalog;
 }
 
+json facts_alone(const WorkerSettings& settings, const std::string& module) {
+  Catalog catalog;
+  catalog.modules.resize(1);
+  catalog.modules.front().name = module;
+  list_modules(settings, catalog);
+  return catalog.modules.front().facts;
+}
+
 json load_context(const WorkerSettings& settings) {
   json context = answer({settings.executable.string()}, "--facts");
   if (!context.is_object()) fail_listing("--facts", "its answer is not an object");

@@ -40,6 +40,10 @@ inline std::string workload_of(const CaseName& name) { return name.op + "/" + na
 /// refuses the shapes or the thread count.
 Catalog load_catalog(const WorkerSettings& settings);
 
+/// The facts of a module that is asked alone. load_catalog() asks all at once, and a GPU module
+/// then counts the others' workers among the processes on its device.
+nlohmann::json facts_alone(const WorkerSettings& settings, const std::string& module);
+
 /// Facts of this machine and build as a worker without a module sees them.
 /// Throws std::runtime_error where it can't say.
 nlohmann::json load_context(const WorkerSettings& settings);

@@ -10,6 +10,7 @@
 #include <csignal>
 #include <cstring>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 
 #include "tools/breakeven/build_info.h"
@@ -30,9 +31,33 @@ struct Arguments {
   std::string budget, run_timeout, verify_timeout;
 };
 
-void check_at_least_one(const char* flag, const std::optional<int>& value) {
-  if (value && *value < 1) {
-    throw std::runtime_error(fmt::format("{} {}: give 1 or more", flag, *value));
+// More than any machine has, and as many rounds as the exact intervals are computed for.
+constexpr std::uint64_t kMostThreads = 1'000'000;
+constexpr std::uint64_t kMostRounds = 1000;
+
+/// A check of an option that is a whole number; its line names the range, not the type.
+std::function<std::string(const std::string&)> whole_number(const char* flag, std::uint64_t least,
+                                                            std::uint64_t most) {
+  return [=](const std::string& text) {
+    std::uint64_t value = 0;
+    const char* const end = text.data() + text.size();
+    const auto [rest, error] = std::from_chars(text.data(), end, value);
+    if (error != std::errc() || rest != end || value < least || value > most) {
+      throw std::runtime_error(
+          fmt::format("{} {}: give a whole number from {} to {}", flag, text, least, most));
+    }
+    return std::string();
+  };
+}
+
+/// An empty value is a variable that a script forgot to set, not a wish for everything.
+void refuse_empty_values(const CLI::App& command) {
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& value : option->results()) {
+      if (!value.empty()) continue;
+      throw std::runtime_error(
+          fmt::format("{} '': an empty value; give one, or leave it out", option->get_name()));
+    }
   }
 }
 
@@ -50,10 +75,11 @@ void add_run(CLI::App& app, Arguments& arguments) {
   command->add_option("--suite", run.suite);
   command->add_option("--filter", run.filter);
   command->add_option("--shapes", run.shapes)->allow_extra_args(false)->take_all();
-  command->add_option("--threads", run.threads);
-  command->add_option("--rounds", run.rounds);
+  command->add_option("--threads", run.threads)->check(whole_number("--threads", 1, kMostThreads));
+  command->add_option("--rounds", run.rounds)->check(whole_number("--rounds", 1, kMostRounds));
   command->add_option("--budget", arguments.budget);
-  command->add_option("--seed", run.seed);
+  command->add_option("--seed", run.seed)
+      ->check(whole_number("--seed", 0, std::numeric_limits<std::uint64_t>::max()));
   command->add_option("--case-timeout", arguments.run_timeout);
   command->add_option("--out", run.out);
   command->add_flag("--resume", run.resume);
@@ -63,7 +89,8 @@ void add_others(CLI::App& app, Arguments& arguments) {
   CLI::App* verify = app.add_subcommand("verify");
   verify->add_option("--filter", arguments.verify.filter);
   verify->add_option("--shapes", arguments.verify.shapes)->allow_extra_args(false)->take_all();
-  verify->add_option("--threads", arguments.verify.threads);
+  verify->add_option("--threads", arguments.verify.threads)
+      ->check(whole_number("--threads", 1, kMostThreads));
   verify->add_option("--case-timeout", arguments.verify_timeout);
 
   CLI::App* list = app.add_subcommand("list");
@@ -86,14 +113,11 @@ void add_others(CLI::App& app, Arguments& arguments) {
 void finish_arguments(const std::string& command, Arguments& arguments) {
   if (command == "run") {
     RunOptions& run = arguments.run;
-    check_at_least_one("--threads", run.threads);
-    check_at_least_one("--rounds", run.rounds);
     if (!arguments.budget.empty()) run.budget_seconds = duration_of("--budget", arguments.budget);
     if (!arguments.run_timeout.empty()) {
       run.case_timeout_seconds = duration_of("--case-timeout", arguments.run_timeout);
     }
   } else if (command == "verify") {
-    check_at_least_one("--threads", arguments.verify.threads);
     if (!arguments.verify_timeout.empty()) {
       arguments.verify.case_timeout_seconds =
           duration_of("--case-timeout", arguments.verify_timeout);
@@ -160,7 +184,9 @@ int run_main(int count, char** argv) {
     throw std::runtime_error(fmt::format("{}: {}; see `breakeven {} --help`", command,
                                          on_one_line(error.what()), command));
   }
+  refuse_empty_values(*app.get_subcommand(command));
   finish_arguments(command, arguments);
+  arguments.run.program = argv[0];
   return dispatch(command, arguments);
 }
 

@@ -23,6 +23,7 @@ struct RunOptions {
   double case_timeout_seconds = 120;
   std::filesystem::path out = "results.json";
   bool resume = false;
+  std::string program = "breakeven";  ///< as it was called, for commands that go on with the run
 };
 
 struct VerifyOptions {

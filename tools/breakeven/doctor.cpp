@@ -215,17 +215,10 @@ void check_gpu(const Patient& patient, Findings& findings) {
     findings.push_back(
         {"gpu", false, fmt::format("module {} can't be used: {}", module, reason), ""});
   }
-  const std::string others = fact(patient, "gpu.processes");
-  if (!others.empty() && others != "0") {
-    findings.push_back({"gpu-processes", true,
-                        fmt::format("other processes use the GPU: {}", others),
-                        "end them (nvidia-smi names them)"});
-  }
-  const std::string throttle = fact(patient, "gpu.throttle_reasons");
-  if (!throttle.empty() && throttle != "none") {
-    findings.push_back({"gpu-throttling", true, fmt::format("the GPU is throttled: {}", throttle),
-                        "improve the cooling or raise the power limit"});
-  }
+  const std::string others = fact(patient, "gpu.other_processes");
+  if (others.empty() || others == "0") return;
+  findings.push_back({"gpu-processes", true, fmt::format("other processes on the GPU: {}", others),
+                      "end them (nvidia-smi names them)"});
 }
 
 void check_harness(const Patient& patient, Findings& findings) {
@@ -245,9 +238,12 @@ std::vector<Finding> examine(const Patient& patient) {
                            check_warnings, check_environment, check_gpu, check_harness}) {
     check(patient, findings);
   }
-  std::stable_partition(findings.begin(), findings.end(),
-                        [](const Finding& finding) { return finding.harmful; });
-  return findings;
+  Findings harmful, harmless;
+  for (Finding& finding : findings) {
+    (finding.harmful ? harmful : harmless).push_back(std::move(finding));
+  }
+  harmful.insert(harmful.end(), harmless.begin(), harmless.end());
+  return harmful;
 }
 
 }  // namespace breakeven

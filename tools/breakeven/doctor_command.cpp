@@ -27,7 +27,8 @@ Patient this_machine() {
   patient.facts = load_context(settings);
   for (const ListedModule& module : catalog.modules) {
     if (module.unavailable.empty()) {
-      patient.facts.update(module.facts);
+      const bool gpu = module.device == "gpu";
+      patient.facts.update(gpu ? facts_alone(settings, module.name) : module.facts);
     } else if (module.device == "gpu") {
       patient.unavailable_gpus[module.name] = module.unavailable;
     }

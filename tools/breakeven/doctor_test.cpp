@@ -116,7 +116,7 @@ TEST_F(DoctorTest, WarningsOfModulesAndVariables) {
 
 TEST_F(DoctorTest, HarmlessThingsComeLastAndSpoilNothing) {
   patient_.facts["library_build_type"] = "debug";
-  patient_.facts["gpu.processes"] = "python (123)";
+  patient_.facts["gpu.other_processes"] = "2";
   patient_.unavailable_gpus["cublas"] = "no CUDA driver";
   EXPECT_EQ(ids(), (Ids{"gpu-processes", "(gpu)", "(benchmark-build)"}));
 }

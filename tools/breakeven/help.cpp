@@ -24,7 +24,7 @@ how
                    that this process may use
   --rounds N       exactly N rounds instead of the suite's
   --budget TIME    end after the case that then runs: 90s, 5m, 1h30m
-  --seed N         of inputs and of the order of cases; default 1
+  --seed N         of the order of cases; default 1
   --case-timeout TIME
                    end a worker that has no result for a case by then, and go
                    on with the others; default 120s

@@ -33,7 +33,7 @@ struct Ceiling {
 std::vector<Ceiling> ceilings(const std::vector<CaseState>& cases) {
   std::vector<Ceiling> result;
   for (const CaseState& state : cases) {
-    if (state.rounds.empty()) continue;
+    if (state.dropped() || state.rounds.empty()) continue;
     const bool bytes = state.listed.parts.op == "stream";
     const auto counter = state.counters.find(bytes ? "bytes" : "flops");
     const auto threads = state.counters.find("threads");

@@ -1,5 +1,7 @@
 #include "tools/breakeven/results_file.h"
 
+#include <set>
+
 #include "reports/atomic_file.h"
 #include "reports/results.h"
 #include "tools/breakeven/journal.h"
@@ -74,12 +76,18 @@ RunNotes run_notes(const Plan& plan, const std::string& command, const Catalog& 
 
 void write_results(const std::filesystem::path& path, const std::filesystem::path& journal,
                    const RunNotes& notes) {
+  // What was wrong in one round can't be trusted in the others: no time of it is written.
+  std::set<std::string> failed;
+  read_journal(journal, [&](const json& record) {
+    if (record.contains("error")) failed.insert(record.at("case").get<std::string>());
+  });
   json context = json::object();
   RowText rows;
   read_journal(journal, [&](const json& record) {
     if (record.contains("context")) {
       context = record["context"];
     } else if (record.contains("rows")) {
+      if (failed.contains(record.at("case").get<std::string>())) return;
       for (const json& row : record["rows"]) rows.add(row, record);
     } else if (record.contains("error")) {
       rows.add(error_row(record), record);

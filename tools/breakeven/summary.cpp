@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "reports/model.h"
 #include "reports/statistics.h"
 #include "reports/text.h"
 #include "tools/breakeven/lines.h"
@@ -24,31 +25,51 @@ double counter(const CaseState& state, const std::string& key) {
 /// A stream is bound by memory whatever arithmetic it does.
 bool bandwidth_bound(const CaseState& state) { return state.listed.parts.op == "stream"; }
 
-std::vector<double> values(const CaseState& state, int parity) {
+std::vector<double> values(const RoundValues& rounds) {
   std::vector<double> result;
-  for (const auto& [round, seconds] : state.rounds) {
-    if (parity < 0 || round % 2 == parity) result.push_back(seconds);
-  }
+  for (const auto& [round, seconds] : rounds) result.push_back(seconds);
   return result;
 }
 
-struct Best {
+/// The best of several, as the report picks it.
+struct Shown {
   const CaseState* state;
   Estimate estimate;
+  bool by_other_rounds;  ///< false where a lone round had to choose and to be shown
 };
 
-Best pick(const std::vector<const CaseState*>& candidates) {
-  const auto halves = [](const CaseState* state) {
-    return !values(*state, 0).empty() && !values(*state, 1).empty();
-  };
-  const bool split =
-      candidates.size() > 1 && std::all_of(candidates.begin(), candidates.end(), halves);
-  const int pick_by = split ? 0 : -1, report = split ? 1 : -1;
-  const CaseState* best = *std::min_element(
-      candidates.begin(), candidates.end(), [&](const CaseState* a, const CaseState* b) {
-        return median(values(*a, pick_by)) < median(values(*b, pick_by));
-      });
-  return {best, median_estimate(values(*best, report))};
+Shown pick(const std::vector<const CaseState*>& candidates) {
+  std::vector<Case> cases(candidates.size());
+  std::vector<const Case*> pointers;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    cases[i].name = candidates[i]->listed.name;
+    for (const auto& [number, seconds] : candidates[i]->rounds) {
+      Round round;
+      round.number = number;
+      round.median_seconds = seconds;
+      cases[i].rounds.push_back(std::move(round));
+    }
+    pointers.push_back(&cases[i]);
+  }
+  const Best best = best_by_other_rounds(pointers);
+  const auto index = static_cast<std::size_t>(&best.favourite() - cases.data());
+  return {candidates[index], median_estimate(values(best.seconds)),
+          !best.chosen_on_reported_rounds};
+}
+
+/// What the figures of the tables mean, for as much of it as holds here.
+std::string footnote(bool by_other_rounds, bool by_own_round) {
+  std::string text =
+      "±: half the 95 % interval of the median, or half the range where the rounds are too few for "
+      "one.";
+  if (by_other_rounds && !by_own_round) {
+    text += " In each round the best is picked by the other rounds.";
+  } else if (by_other_rounds) {
+    text += " In each round the best is picked by the other rounds, where there are any.";
+  } else if (by_own_round) {
+    text += " The best is picked by the one round that is shown: luck counts as speed.";
+  }
+  return wrapped(text, 0) + "\n";
 }
 
 std::string half_width(const Estimate& estimate) {
@@ -63,7 +84,7 @@ std::string rate(const CaseState& state, double seconds) {
   return amount > 0 ? fmt::format("{:.1f}", amount / seconds / kGiga) : "-";
 }
 
-std::vector<std::string> table_row(const Best& best, const std::vector<CaseState>& cases) {
+std::vector<std::string> table_row(const Shown& best, const std::vector<CaseState>& cases) {
   const CaseName& parts = best.state->listed.parts;
   const double seconds = best.estimate.value;
   const double peak = measured_peak(cases, parts.device, parts.precision);
@@ -80,7 +101,7 @@ std::vector<std::string> table_row(const Best& best, const std::vector<CaseState
 
 }  // namespace
 
-double median_seconds(const CaseState& state) { return median(values(state, -1)); }
+double median_seconds(const CaseState& state) { return median(values(state.rounds)); }
 
 double measured_peak(const std::vector<CaseState>& cases, const std::string& device,
                      const std::string& precision) {
@@ -88,7 +109,7 @@ double measured_peak(const std::vector<CaseState>& cases, const std::string& dev
   for (const CaseState& state : cases) {
     const CaseName& parts = state.listed.parts;
     if (parts.op != "peak" || parts.device != device || parts.precision != precision) continue;
-    if (state.rounds.empty()) continue;
+    if (state.dropped() || state.rounds.empty()) continue;
     best = std::max(best, counter(state, "flops") / median_seconds(state) / kGiga);
   }
   return best;
@@ -105,7 +126,7 @@ std::string summary_table(const std::vector<CaseState>& cases) {
   std::size_t with_options = 0;
   for (const CaseState& state : cases) {
     const CaseName& parts = state.listed.parts;
-    if (state.rounds.empty()) continue;
+    if (state.dropped() || state.rounds.empty()) continue;
     if (!parts.options.empty()) {
       ++with_options;
       continue;
@@ -115,6 +136,7 @@ std::string summary_table(const std::vector<CaseState>& cases) {
   }
   std::string text;
   std::size_t rows_left = kMostRows, rows_hidden = 0;
+  bool by_other_rounds = false, by_own_round = false;
   for (const auto& [heading, shapes] : groups) {
     std::vector<std::vector<std::string>> rows = {
         {heading, "", "best", "median", "±", heading.starts_with("stream ") ? "GB/s" : "GFLOP/s",
@@ -126,16 +148,14 @@ std::string summary_table(const std::vector<CaseState>& cases) {
           continue;
         }
         --rows_left;
-        rows.push_back(table_row(pick(candidates), cases));
+        const Shown best = pick(candidates);
+        if (candidates.size() > 1) (best.by_other_rounds ? by_other_rounds : by_own_round) = true;
+        rows.push_back(table_row(best, cases));
       }
     }
     if (rows.size() > 1) text += table(rows, 3) + "\n";
   }
-  text += wrapped(
-              "±: half the 95 % interval of the median, or half the range where the rounds are "
-              "too few for one. The best is picked by other rounds than those shown.",
-              0) +
-          "\n";
+  text += footnote(by_other_rounds, by_own_round);
   if (rows_hidden > 0) text += fmt::format("{} more rows are in the results.\n", rows_hidden);
   if (with_options > 0) {
     text += fmt::format("{} rows with other threads, a cold cache and the like are there too.\n",
