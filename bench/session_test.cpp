@@ -220,7 +220,7 @@ TEST(Batch, RetriesThrottledSamples) {
     batch.throttled = ++batches < 3;
     return batch;
   };
-  EXPECT_FALSE(session->batch().batch.throttled);
+  EXPECT_EQ(session->batch().batch.throttled, false);
   EXPECT_EQ(batches, 3);
 }
 
@@ -236,7 +236,7 @@ TEST(Batch, KeepsAndFlagsAThrottledSampleInTheEnd) {
     batch.throttled = true;
     return batch;
   };
-  EXPECT_TRUE(session->batch().batch.throttled);
+  EXPECT_EQ(session->batch().batch.throttled, true);
   EXPECT_EQ(batches, 5);
 }
 
