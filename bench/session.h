@@ -14,7 +14,7 @@
 
 namespace breakeven {
 
-/// How long a case is run before its batches count (METHOD: until clocks settle).
+/// How long a case is run before its batches count (until it settles: docs/method.md).
 struct WarmUp {
   double window_seconds;    ///< length of one window
   double least_seconds;     ///< in all, whatever the windows say

@@ -77,15 +77,34 @@ std::pair<int, std::filesystem::path> open_temporary(const std::filesystem::path
   fail(target, EEXIST);
 }
 
+// What is replaced: of a symbolic link the file behind it.
+std::filesystem::path target_of(const std::filesystem::path& path) {
+  std::error_code error;
+  if (!std::filesystem::is_symlink(path, error)) return path;
+  std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
+  if (error) fail(path, error.value());
+  return target;
+}
+
 }  // namespace
 
-void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
-  std::error_code ignored;
-  std::filesystem::path target = path;
-  if (std::filesystem::is_symlink(path, ignored)) {
-    target = std::filesystem::weakly_canonical(path, ignored);
-    if (ignored) fail(path, ignored.value());
+void require_writable(const std::filesystem::path& path) {
+  const std::filesystem::path target = target_of(path);
+  struct stat status {};
+  const bool exists = ::stat(target.c_str(), &status) == 0;
+  if (exists && S_ISDIR(status.st_mode)) fail(path, EISDIR);
+  if (exists && !S_ISREG(status.st_mode)) {
+    // Opening a pipe would wait for its reader, or take it away from the write that follows.
+    if (::access(target.c_str(), W_OK) != 0) fail(path, errno);
+    return;
   }
+  const auto [descriptor, temporary] = open_temporary(target);
+  const Descriptor file(descriptor);
+  ::unlink(temporary.c_str());
+}
+
+void write_file_atomically(const std::filesystem::path& path, std::string_view text) {
+  const std::filesystem::path target = target_of(path);
   struct stat status {};
   const bool exists = ::stat(target.c_str(), &status) == 0;
   if (exists && S_ISDIR(status.st_mode)) fail(path, EISDIR);

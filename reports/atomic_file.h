@@ -13,4 +13,8 @@ namespace breakeven {
 /// read-only directory, a directory at `path`, disk full).
 void write_file_atomically(const std::filesystem::path& path, std::string_view text);
 
+/// Throws what write_file_atomically would throw for this path, as far as that shows before
+/// writing; leaves no trace.
+void require_writable(const std::filesystem::path& path);
+
 }  // namespace breakeven

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "reports/synthetic.h"
@@ -78,6 +79,36 @@ TEST(Ceilings, SmallStreamsAreNoMemoryBandwidth) {
   EXPECT_EQ(run.memory[0].name, "stream/triad_67108864/cpu/openmp/f32");
   EXPECT_NEAR(run.memory[0].per_second / 1e9, 22, 0.5);
   EXPECT_GT(*case_of(run, "stream/copy_16384/cpu/openmp/f32").share_of_ceiling, 3);
+}
+
+TEST(Ceilings, MemoryNeedsFourTimesTheCache) {
+  SyntheticRun synthetic;
+  SyntheticCase row{"stream/copy/cpu/openmp/f32", 0.01, {{"bytes", 128.0 * (1 << 20)}}, 2, {}};
+  synthetic.cases = {row};
+  const auto sentence = [](const auto& run) { return not_measured(run).back(); };
+  const auto unknown_cache = run_of(synthetic);  // 256 MiB are asked for
+  EXPECT_TRUE(unknown_cache.memory.empty());
+  EXPECT_NE(sentence(unknown_cache).find("memory ceiling is unknown"), std::string::npos);
+  synthetic.facts["cpu.l3_bytes"] = std::to_string(32 << 20);
+  EXPECT_EQ(run_of(synthetic).memory.size(), 1u);
+  synthetic.facts["cpu.l3_bytes"] = std::to_string(33 << 20);
+  EXPECT_TRUE(run_of(synthetic).memory.empty());
+  synthetic.cases[0].name = "stream/copy/gpu/cuda/f32";
+  synthetic.facts["gpu.l2_bytes"] = std::to_string(32 << 20);
+  EXPECT_EQ(run_of(synthetic).memory.size(), 1u);
+}
+
+TEST(NotMeasured, NamesWhatTheBudgetDidNotReach) {
+  SyntheticRun synthetic;
+  synthetic.cases = {synthetic_matmul("s", 8, 8, 8, "cpu/i/f32", 1)};
+  Results results = parse_results(synthetic.text(), "synthetic.json");
+  results.stopping = {{"matmul/s/cpu/i/f32", 1, "budget", {}},
+                      {"matmul/t/cpu/i/f32", 0, "budget", {}}};
+  const std::vector<std::string> sentences = not_measured(make_run(std::move(results), ""));
+  EXPECT_EQ(std::count(sentences.begin(), sentences.end(),
+                       "1 case was not reached within the time limit (--budget): "
+                       "matmul/t/cpu/i/f32."),
+            1);
 }
 
 Case timed(const std::string& name, const std::vector<double>& rounds) {
@@ -195,6 +226,17 @@ TEST(Pairs, UnverifiedRowsEnterNoRatio) {
   EXPECT_EQ(run.unpaired[0].second, "its answer was not verified");
 }
 
+TEST(Words, AWinInTheMiddleOfTheSweepIsSaid) {
+  EXPECT_EQ(crossover_text(find_crossover({{512, sure(2)}, {2048, sure(2)}, {4096, sure(1)}})),
+            "at 512–2048; can't tell at 4096");
+  EXPECT_EQ(
+      crossover_text(find_crossover(
+          {{64, sure(0.5)}, {512, sure(2)}, {1024, sure(1)}, {2048, sure(2)}, {4096, sure(0.5)}})),
+      "at 512, 2048; can't tell at 1024; the CPU wins at 64, 4096");
+  EXPECT_EQ(crossover_text(find_crossover({{64, sure(0.5)}, {128, sure(1)}})),
+            "at no measured size; the CPU wins up to 64");
+}
+
 TEST(Words, RatiosAroundOneAreUndecided) {
   EXPECT_EQ(ratio_text({1.02, {0.98, 1.07, 0.95}, 6}), "can't tell (0.980–1.07)");
   EXPECT_EQ(ratio_text({2, {1.9, 2.1, 0.95}, 6}), "2.00x (1.90–2.10)");
@@ -218,6 +260,10 @@ TEST(Words, TheReproducingCommandIsQuoted) {
   c.name = "matmul/a.b/cpu/it's/f32";
   EXPECT_EQ(reproduce_command(run, c),
             R"(breakeven run --suite quick --filter '^matmul/a\.b/cpu/it'\''s/f32$')");
+  run.results.command = R"(breakeven run --shapes '/a b/it'\''s.json' --threads 3 --rounds 2)";
+  EXPECT_TRUE(
+      reproduce_command(run, c).ends_with(R"(f32$' --shapes '/a b/it'\''s.json' --threads 3)"))
+      << reproduce_command(run, c);
   run.results.schema = 0;
   EXPECT_EQ(reproduce_command(run, case_of(run, "matmul/square_64/cpu/naive/f32")),
             "--benchmark_filter='^matmul/square_64/cpu/naive/f32$'");

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "reports/html.h"
 #include "reports/markdown.h"
@@ -21,6 +22,10 @@ std::string run_label(std::size_t index, std::size_t count) {
   return index < 26 ? label : fmt::format("{}{}", label, index / 26);
 }
 
+std::filesystem::path chart_path(const std::filesystem::path& directory, const Chart& chart) {
+  return directory / (chart.id + ".svg");
+}
+
 void make_directory(const std::filesystem::path& directory) {
   std::error_code error;
   std::filesystem::create_directories(directory, error);
@@ -29,6 +34,45 @@ void make_directory(const std::filesystem::path& directory) {
                                          visible_text(directory.string()),
                                          error ? error.message() : "a file is in its place"));
   }
+}
+
+bool same_file(const std::filesystem::path& a, const std::filesystem::path& b) {
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error)) return true;
+  std::error_code a_error, b_error;
+  const auto whole_a = std::filesystem::weakly_canonical(a, a_error);
+  const auto whole_b = std::filesystem::weakly_canonical(b, b_error);
+  return !a_error && !b_error && whole_a == whole_b;
+}
+
+// Nobody means to lose the results, or one report under another. Devices take any number of them.
+void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
+                        const std::vector<std::filesystem::path>& outputs) {
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    std::error_code ignored;
+    const std::filesystem::path& output = outputs[i];
+    if (std::filesystem::is_other(output, ignored)) continue;
+    for (const std::filesystem::path& input : inputs) {
+      if (!same_file(output, input)) continue;
+      throw std::runtime_error(
+          fmt::format("{}: is one of the results files; give the report another name",
+                      visible_text(output.string())));
+    }
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!same_file(output, outputs[j])) continue;
+      throw std::runtime_error(fmt::format("{}: two outputs have this name; give each its own",
+                                           visible_text(output.string())));
+    }
+  }
+}
+
+// Finds out before the first file is replaced whether all can be.
+void require_targets(const ReportRequest& request, const std::vector<Chart>& charts) {
+  require_writable(request.html);
+  if (request.markdown) require_writable(*request.markdown);
+  if (!request.charts) return;
+  make_directory(*request.charts);
+  for (const Chart& chart : charts) require_writable(chart_path(*request.charts, chart));
 }
 
 }  // namespace
@@ -43,12 +87,19 @@ void write_reports(const ReportRequest& request) {
   page.charts = make_charts(page.runs);
   const std::string html = render_html(page);
   const std::string markdown = request.markdown ? render_markdown(page) : "";
+  std::vector<std::filesystem::path> outputs = {request.html};
+  if (request.markdown) outputs.push_back(*request.markdown);
+  if (request.charts) {
+    outputs.push_back(*request.charts);
+    for (const Chart& chart : page.charts) outputs.push_back(chart_path(*request.charts, chart));
+  }
+  refuse_overwriting(request.inputs, outputs);
+  require_targets(request, page.charts);
   write_file_atomically(request.html, html);
   if (request.markdown) write_file_atomically(*request.markdown, markdown);
   if (!request.charts) return;
-  make_directory(*request.charts);
   for (const Chart& chart : page.charts) {
-    write_file_atomically(*request.charts / (chart.id + ".svg"), standalone_svg(chart.svg));
+    write_file_atomically(chart_path(*request.charts, chart), standalone_svg(chart.svg));
   }
 }
 

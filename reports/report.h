@@ -14,8 +14,9 @@ struct ReportRequest {
   std::optional<std::filesystem::path> charts;  ///< a directory, made where it is missing
 };
 
-/// Reads every input, then writes the report; when an input is bad, nothing is written. Throws
-/// std::runtime_error with one line that says what is wrong and where.
+/// Reads every input, then writes the report; when an input is bad, an output can't be written, is
+/// an input or is another output, no file is written. Throws std::runtime_error with one line that
+/// says what is wrong and where.
 void write_reports(const ReportRequest& request);
 
 }  // namespace breakeven

@@ -89,8 +89,31 @@ TEST_F(Report, NamesWhatCannotBeWritten) {
   request_.html = directory_ / "missing" / "report.html";
   EXPECT_NE(failure().find("create its directory first"), std::string::npos);
   request_.html = directory_ / "report.html";
-  request_.charts = directory_ / "cpu.json";
+  request_.charts = directory_ / "gpu.json";
   EXPECT_NE(failure().find("can't make this directory"), std::string::npos) << failure();
+}
+
+TEST_F(Report, WritesNothingWhereOneTargetIsBad) {
+  request_.markdown = directory_ / "missing" / "summary.md";
+  EXPECT_NE(failure().find("create its directory first"), std::string::npos);
+  EXPECT_FALSE(std::filesystem::exists(request_.html));
+}
+
+TEST_F(Report, NeverOverwritesItsInputsOrItself) {
+  const std::string whole = read("cpu.json");
+  request_.html = directory_ / "." / "cpu.json";
+  EXPECT_NE(failure().find("is one of the results files"), std::string::npos) << failure();
+  std::filesystem::create_symlink("cpu.json", directory_ / "link.json");
+  request_.html = directory_ / "report.html";
+  request_.markdown = directory_ / "link.json";
+  EXPECT_NE(failure().find("is one of the results files"), std::string::npos) << failure();
+  request_.markdown = directory_ / "." / "report.html";
+  EXPECT_NE(failure().find("two outputs"), std::string::npos) << failure();
+  EXPECT_EQ(read("cpu.json"), whole);
+  EXPECT_FALSE(std::filesystem::exists(request_.html));
+  request_.html = "/dev/null";
+  request_.markdown = "/dev/null";
+  EXPECT_NO_THROW(write_reports(request_));
 }
 
 TEST_F(Report, ReadsPlainGoogleBenchmarkFiles) {

@@ -56,5 +56,11 @@ TEST(FormatOthers, ReadWell) {
   EXPECT_EQ(format_percent(0.694), "69.4 %");
 }
 
+TEST(Text, ShellWordsAreQuotedWhereTheyMustBe) {
+  EXPECT_EQ(shell_word("a/b_c.json"), "a/b_c.json");
+  EXPECT_EQ(shell_word("it's $x"), R"('it'\''s $x')");
+  EXPECT_EQ(shell_word(""), "''");
+}
+
 }  // namespace
 }  // namespace breakeven

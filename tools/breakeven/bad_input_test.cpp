@@ -49,6 +49,13 @@ TEST_F(BadInput, Values) {
   expect_run_refused({"--out", path, "--budget", "soon"}, {"--budget soon", "1h30m"});
   expect_run_refused({"--out", path, "--case-timeout", "0"}, {"--case-timeout 0"});
   expect_run_refused({"--out", path, "--seed", "x"}, {"--seed"});
+  expect_run_refused({"--out", path, "--seed", "-1"}, {"--seed"});
+  expect_run_refused({"--out", path, "--seed=-1"}, {"--seed -1", "from 0 to"});
+  expect_run_refused({"--out", path, "--threads", "99999999999999"},
+                     {"--threads 99999999999999", "from 1 to 1000000"});
+  expect_run_refused({"--out", path, "--filter", ""}, {"--filter '': an empty value"});
+  expect_refused(breakeven({"verify", "--filter", ""}), {"--filter ''"});
+  expect_refused(breakeven({"list", "--filter="}), {"--filter"});
   expect_refused(breakeven({"verify", "--filter", "["}), {"--filter '['"});
   expect_refused(breakeven({"list", "--filter", "conv9d"}), {"conv9d"});
 }

@@ -23,7 +23,8 @@ how
   --threads N      CPU threads of rows that don't name their own; default: all
                    that this process may use
   --rounds N       exactly N rounds instead of the suite's
-  --budget TIME    end after the case that then runs: 90s, 5m, 1h30m
+  --budget TIME    end after the case that then runs: 90s, 5m, 1h30m; the rest
+                   is left to --resume
   --seed N         of the order of cases; default 1
   --case-timeout TIME
                    end a worker that has no result for a case by then, and go

@@ -125,9 +125,16 @@ TEST_F(InterruptTest, KillOfBreakevenEndsItsWorkerAndLosesNothing) {
 }
 
 TEST_F(InterruptTest, KillOfAWorkerCostsItsCaseOnly) {
+  set("FAKE_DELAY_MS", "25");
   const auto process = start(5);
-  std::vector<pid_t> workers;
-  while (workers.empty() && !process->ending()) workers = children(process->id());
+  // In the middle of a case: the end of a worker between cases costs none.
+  const auto in_a_case = [&] {
+    std::size_t started = 0;
+    for (const auto& [name, count] : starts()) started += static_cast<std::size_t>(count);
+    return started > finished_cases();
+  };
+  while (!in_a_case() && !process->ending()) usleep(1000);
+  const std::vector<pid_t> workers = children(process->id());
   ASSERT_FALSE(workers.empty());
   kill(workers.front(), SIGKILL);
   finish(*process);
@@ -144,6 +151,18 @@ TEST_F(InterruptTest, KillOfAWorkerCostsItsCaseOnly) {
   }
   EXPECT_EQ(failed, 1);
   EXPECT_NE(text(out()).find("worker ended by signal 9 (SIGKILL)"), std::string::npos);
+}
+
+TEST_F(InterruptTest, BeforeTheFirstRoundNothingIsMoved) {
+  set("FAKE_FACTS_MS", "2000");
+  write("results.json.journal.ndjson", "an unfinished run");
+  Process process(command(run_arguments()), Process::Output::keep);
+  while (children(process.id()).empty() && !process.ending()) usleep(1000);
+  kill(process.id(), SIGINT);
+  finish(process);
+  EXPECT_EQ(process.ending()->exit_code, 130) << process.errors();
+  EXPECT_EQ(text(journal()), "an unfinished run");
+  EXPECT_FALSE(fs::exists(journal().string() + ".old"));
 }
 
 TEST_F(InterruptTest, ResumeWithOtherOptionsIsRefusedAndHarmsNothing) {

@@ -9,6 +9,7 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "reports/text.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/lines.h"
 #include "tools/breakeven/results_file.h"
@@ -25,8 +26,9 @@ const char* const kDefaultSuite = "quick";
 
 fs::path journal_path(const fs::path& out) { return out.string() + ".journal.ndjson"; }
 
-std::string resume_hint(const fs::path& out) {
-  return fmt::format("breakeven run --resume --out {}", out.string());
+std::string resume_hint(const RunOptions& options) {
+  return fmt::format("{} run --resume --out {}", shell_word(options.program),
+                     shell_word(options.out.string()));
 }
 
 /// Finds out before anything is measured whether the results can be written.
@@ -158,10 +160,7 @@ Prepared prepare(const RunOptions& options, const json& old_plan) {
 std::string reproducing_command(const Plan& plan) {
   std::string command = "breakeven run";
   const auto add = [&](const std::string& flag, const std::string& value) {
-    const bool plain = value.find_first_not_of(
-                           "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                           "0123456789_./:-") == std::string::npos;
-    command += " " + flag + " " + (plain ? value : "'" + value + "'");
+    command += " " + flag + " " + shell_word(value);
   };
   if (!plan.suite.empty()) add("--suite", plan.suite);
   if (!plan.filter.empty()) add("--filter", plan.filter);
@@ -187,40 +186,63 @@ void move_aside(const fs::path& journal, Progress& progress) {
       aside.string()));
 }
 
+/// What the budget left no time for at all, by name as far as they fit.
+void print_unreached(const std::vector<CaseState>& cases, std::size_t unreached) {
+  constexpr std::size_t kMostNames = 10;
+  std::size_t named = 0;
+  for (const CaseState& state : cases) {
+    if (state.dropped() || !state.rounds.empty() || named == kMostNames) continue;
+    fmt::print("not reached: {}\n", state.listed.name);
+    ++named;
+  }
+  if (unreached > named) fmt::print("not reached: {} more\n", unreached - named);
+}
+
 void print_outcome(const Prepared& run, const Measurement& measurement, const fs::path& out) {
   const std::vector<CaseState>& cases = measurement.cases();
-  std::size_t failed = 0, measured = 0, tried_in_vain = 0;
+  std::size_t failed = 0, measured = 0, tried_in_vain = 0, unreached = 0;
   for (const CaseState& state : cases) {
     failed += state.failure ? 1 : 0;
     tried_in_vain += state.skip ? 1 : 0;
     measured += !state.dropped() && !state.rounds.empty() ? 1 : 0;
+    unreached += !state.dropped() && state.rounds.empty() ? 1 : 0;
   }
   fmt::print("\n{}\n", summary_table(cases));
   for (const CaseState& state : cases) {
     if (!state.failure) continue;
     fmt::print("FAILED  {}\n        {}\n", state.listed.name, wrapped(*state.failure, 8, 8));
   }
+  print_unreached(cases, unreached);
   for (const ListedModule& module : run.catalog.modules) {
     if (module.unavailable.empty()) continue;
     const std::string head = fmt::format("unavailable: {}: ", module.name);
     fmt::print("{}{}\n", head, wrapped(module.unavailable, 13, head.size()));
   }
   const std::size_t skipped = run.selected.size() - run.runnable.size() + tried_in_vain;
-  fmt::print("{} cases measured, {} failed, {} skipped (`breakeven list` says why)\n", measured,
-             failed, skipped);
+  fmt::print("{} cases measured, {} failed, {} skipped (`breakeven list` says why){}\n", measured,
+             failed, skipped,
+             unreached > 0 ? fmt::format(", {} not reached", unreached) : std::string());
   fmt::print("results: {}\n", out.string());
 }
 
+/// Of a run that a budget ended the journal stays, for --resume.
 int finish(const Prepared& run, const Measurement& measurement, const Journal& journal,
-           const fs::path& out) {
+           const RunOptions& options, bool complete) {
   write_results(
-      out, journal.path(),
+      options.out, journal.path(),
       run_notes(run.plan, reproducing_command(run.plan), run.catalog, run.selected, measurement));
-  fs::remove(journal.path());
-  print_outcome(run, measurement, out);
+  if (complete) fs::remove(journal.path());
+  print_outcome(run, measurement, options.out);
+  if (!complete) fmt::print("ended by --budget; go on with: {}\n", resume_hint(options));
   const bool failed = std::any_of(measurement.cases().begin(), measurement.cases().end(),
                                   [](const CaseState& state) { return state.failure.has_value(); });
   return failed ? kExitFailed : kExitFine;
+}
+
+bool anything_known(const Measurement& measurement) {
+  return std::any_of(
+      measurement.cases().begin(), measurement.cases().end(),
+      [](const CaseState& state) { return state.dropped() || !state.rounds.empty(); });
 }
 
 /// Starts the journal, or takes up the one that there is.
@@ -243,16 +265,21 @@ int measure(const Prepared& run, const json& old_plan, const RunOptions& options
     progress.clear();
     if (end == Measurement::End::interrupted) {
       fmt::print(stderr, "breakeven: interrupted; what is finished is kept; go on with: {}\n",
-                 resume_hint(options.out));
+                 resume_hint(options));
       return kExitInterrupted;
     }
-    return finish(run, measurement, journal, options.out);
+    const bool complete = end == Measurement::End::complete;
+    if (complete || anything_known(measurement)) {
+      return finish(run, measurement, journal, options, complete);
+    }
   } catch (const std::runtime_error& error) {
     progress.clear();
     throw std::runtime_error(fmt::format("{}; what is finished is kept in {}; go on with: {}",
                                          error.what(), journal.path().string(),
-                                         resume_hint(options.out)));
+                                         resume_hint(options)));
   }
+  fs::remove(journal.path());
+  throw std::runtime_error("--budget: over before a single case was measured; give more time");
 }
 
 }  // namespace
@@ -264,8 +291,20 @@ int run_command(const RunOptions& options) {
   check_output(out);
   const Earlier earlier = options.resume ? earlier_run(out) : Earlier{};
   const bool taking_up = !earlier.plan.is_null();
-  const Prepared run = prepare(taking_up ? with_plan(options, earlier.plan) : options,
-                               taking_up ? earlier.plan : json::object());
+  const auto interrupted = [] {
+    fmt::print(stderr, "breakeven: interrupted before anything was measured\n");
+    return kExitInterrupted;
+  };
+  Prepared run;
+  try {
+    run = prepare(taking_up ? with_plan(options, earlier.plan) : options,
+                  taking_up ? earlier.plan : json::object());
+  } catch (const std::runtime_error&) {
+    // Ctrl-C reaches the workers that were asked too: what they then answer is no mistake.
+    if (interrupt.requested()) return interrupted();
+    throw;
+  }
+  if (interrupt.requested()) return interrupted();
   const std::string differs =
       taking_up ? difference(earlier.plan, to_json(run.plan)) : std::string();
   if (!differs.empty()) {

@@ -89,6 +89,28 @@ TEST_F(RunTest, AWrongAnswerHasNoTimeAnywhere) {
   }
 }
 
+TEST_F(RunTest, RightAndThenWrongHasNoTimeAnywhere) {
+  set("FAKE_SHAPES", "good_1 turning");
+  const Finished finished = run({"--filter", "/fake/", "--rounds", "2"});
+  EXPECT_EQ(finished.ending.exit_code, 1);
+  const auto found = rows(results());
+  EXPECT_EQ(found.at("test/good_1/cpu/fake/f32").size(), 6u);
+  const std::vector<std::array<int, 3>>& turned = found.at("test/turning/cpu/fake/f32");
+  ASSERT_EQ(turned.size(), 1u);
+  EXPECT_EQ(turned[0][0], 1);   // the round in which it was wrong
+  EXPECT_EQ(turned[0][2], -1);  // its error row
+  EXPECT_EQ(finished.output.find("turning  "), std::string::npos) << finished.output;
+  EXPECT_NE(finished.output.find("1 cases measured, 1 failed"), std::string::npos);
+}
+
+TEST_F(RunTest, AWorkerThatDiesBeforeItBeganIsTriedAgain) {
+  set("FAKE_DIE_ONCE", file("died").string());
+  const Finished finished = run({"--rounds", "1"});
+  EXPECT_EQ(finished.ending.exit_code, 0) << finished.output;
+  EXPECT_TRUE(fs::exists(file("died")));
+  EXPECT_EQ(rows(results()).size(), 4u);
+}
+
 TEST_F(RunTest, AWorkerThatNeverBeginsFailsEveryCaseSoon) {
   set("FAKE_SHAPES", "good_1 good_2 good_3 good_4 good_5 good_6");
   set("FAKE_NO_START", "the library refuses to start");
@@ -118,6 +140,52 @@ TEST_F(RunTest, BudgetEndsTheRunAfterACaseAndSaysSo) {
   std::multiset<std::string> reasons;
   for (const json& entry : written["breakeven"]["stopping"]) reasons.insert(entry["reason"]);
   EXPECT_EQ(reasons.count("budget"), 4u);
+  EXPECT_NE(finished.output.find("2 cases measured, 0 failed, 0 skipped (`breakeven list` says "
+                                 "why), 2 not reached"),
+            std::string::npos)
+      << finished.output;
+  for (const char* shape : {"slow_1", "slow_2", "slow_3", "slow_4"}) {
+    const std::string name = std::string("test/") + shape + "/cpu/fake/f32";
+    EXPECT_EQ(finished.output.find("not reached: " + name) != std::string::npos,
+              !rows(written).contains(name));
+  }
+}
+
+TEST_F(RunTest, ResumeGoesOnWithWhatABudgetEnded) {
+  set("FAKE_SHAPES", "slow_1 slow_2");
+  const Finished ended = run({"--filter", "/fake/", "--rounds", "1", "--budget", "0.2"});
+  EXPECT_EQ(ended.ending.exit_code, 0) << ended.errors;
+  EXPECT_NE(ended.output.find(std::string("go on with: ") + BREAKEVEN + " run --resume --out " +
+                              out().string()),
+            std::string::npos)
+      << ended.output;
+  ASSERT_EQ(rows(results()).size(), 1u);
+  const std::string first = rows(results()).begin()->first;
+  EXPECT_TRUE(fs::exists(journal()));
+  EXPECT_EQ(breakeven({"run", "--resume", "--out", out().string()}).ending.exit_code, 0);
+  EXPECT_EQ(rows(results()).size(), 2u);
+  EXPECT_FALSE(fs::exists(journal()));
+  EXPECT_EQ(starts().at(first), 1);  // not measured again
+}
+
+TEST_F(RunTest, ABudgetForNothingWritesNothing) {
+  const Finished finished = run({"--budget", "0.0000001"});
+  EXPECT_EQ(finished.ending.exit_code, 2);
+  EXPECT_NE(finished.errors.find("--budget: over before a single case"), std::string::npos)
+      << finished.errors;
+  EXPECT_FALSE(fs::exists(out()));
+  EXPECT_FALSE(fs::exists(journal()));
+}
+
+TEST_F(RunTest, TheCommandOfARunIsQuoted) {
+  write("it's.json", R"(["good_mine"])");
+  const std::string shapes = file("it's.json").string();
+  ASSERT_EQ(breakeven({"run", "--shapes", shapes, "--rounds", "1", "--out", out().string()})
+                .ending.exit_code,
+            0);
+  const std::string directory = shapes.substr(0, shapes.size() - 9);
+  EXPECT_EQ(results()["breakeven"]["command"],
+            "breakeven run --shapes '" + directory + R"(it'\''s.json' --rounds 1)");
 }
 
 TEST_F(RunTest, OwnShapesAreMeasuredAlone) {

@@ -1,11 +1,13 @@
 // A worker that speaks the protocol of breakeven-bench and misbehaves on request. A case does what
 // its shape's name begins with: good, wrong, killed, aborted, hang, garbage, silent, torn, skip,
-// untimed, slow.
+// untimed, slow, turning (right once, wrong from then on).
 //
 // FAKE_SHAPES       shapes of module `fake`, separated by blanks (those of `fake2`: the good ones)
 // FAKE_LOG          file that gets a line "<name> <threads>" when a case starts
 // FAKE_DELAY_MS     what a good case takes
 // FAKE_FACTS        JSON object that --facts answers
+// FAKE_FACTS_MS     what answering --facts takes
+// FAKE_DIE_ONCE     file; while it is missing, a worker that is to run cases makes it and is killed
 // FAKE_NO_START     a worker that is to run cases refuses with this line
 #include <unistd.h>
 
@@ -88,7 +90,16 @@ class Worker {
  private:
   void event(const json& value) { events_ << value.dump() << std::endl; }
 
+  /// How often the case was started before, by the log.
+  static int earlier_starts(const std::string& name) {
+    std::ifstream log(environment("FAKE_LOG", "/dev/null"));
+    int count = 0;
+    for (std::string line; std::getline(log, line);) count += line.starts_with(name + " ") ? 1 : 0;
+    return count;
+  }
+
   void run_case(const std::string& name) {
+    const bool again = earlier_starts(name) > 0;
     std::ofstream(environment("FAKE_LOG", "/dev/null"), std::ios::app)
         << name + " " + std::to_string(options_.threads) + "\n";
     event({{"event", "start"}, {"case", name}});
@@ -111,7 +122,7 @@ class Worker {
       std::raise(SIGKILL);
     }
     if (is("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(700));
-    finish(name, is("wrong"), is("skip"), is("untimed"));
+    finish(name, is("wrong") || (is("turning") && again), is("skip"), is("untimed"));
     if (is("untimed")) pause();
   }
 
@@ -203,6 +214,8 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (first == "--facts") {
+    std::this_thread::sleep_for(
+        std::chrono::milliseconds(std::stoi(environment("FAKE_FACTS_MS", "0"))));
     std::cout << environment("FAKE_FACTS", R"({"cpu.model":"fake","git.commit":"c0ffee"})") << '\n';
     return 0;
   }
@@ -217,5 +230,9 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (const char* line = std::getenv("FAKE_NO_START")) refuse(line);
+  if (const char* mark = std::getenv("FAKE_DIE_ONCE"); mark && !std::filesystem::exists(mark)) {
+    std::ofstream(mark) << "died";
+    std::raise(SIGKILL);
+  }
   return Worker(options).run();
 }
