@@ -25,7 +25,7 @@ class Unsupported : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum class Cache { warm, cold };     ///< cold: operands are out of every cache before each call
+enum class Cache { warm, cold };      ///< cold: operands are out of every cache before each call
 enum class Launch { stream, graph };  ///< graph: captured once, replayed (GPU only)
 
 /// How a case is run, beside its workload, implementation and precision.
@@ -55,7 +55,8 @@ class Kernel {
   /// only enqueue on their device's stream.
   virtual void run() = 0;
 
-  /// Fills the output with bytes 0xFF (NaN, or -1), so that a stale answer can't pass for a new one.
+  /// Fills the output with bytes 0xFF (NaN, or -1), so that a stale answer can't pass for a new
+  /// one.
   virtual void poison_output() = 0;
 
   /// The answer of the last run() in host memory, in the workload's plain layout. Waits for it.
@@ -72,8 +73,8 @@ struct Batch {
   double seconds = 0;       ///< device time of all calls (events on a GPU, wall clock on a CPU)
   double host_seconds = 0;  ///< wall time of the same calls, as the caller saw it
   std::optional<double> clock_mhz;
-  std::optional<bool> throttled;     ///< whether the clock was lowered by heat or a power brake
-  std::int64_t calls_run = 0;        ///< calls that the device made for it, repeated passes included
+  std::optional<bool> throttled;  ///< whether the clock was lowered by heat or a power brake
+  std::int64_t calls_run = 0;     ///< calls that the device made for it, repeated passes included
 };
 
 /// Where a kernel runs, and by which clock. One per process and module.

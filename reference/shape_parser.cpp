@@ -62,8 +62,7 @@ std::string syntax_message(const Json::parse_error& error) {
   std::string text = error.what();
   const std::size_t line = text.find(" at line ");
   text = text.substr(line == std::string::npos ? 0 : line + 4);
-  std::replace_if(
-      text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\r'; }, ' ');
   return text.size() > 300 ? text.substr(0, 300) + "..." : text;
 }
 

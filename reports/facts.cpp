@@ -97,10 +97,10 @@ void add_unreached(const Run& run, std::vector<std::string>& sentences) {
     if (unreached <= 5) names += (names.empty() ? "" : ", ") + stop.name;
   }
   if (unreached == 0) return;
-  sentences.push_back(fmt::format(
-      "{} not reached within the time limit (--budget): {}{}.",
-      unreached == 1 ? "1 case was" : fmt::format("{} cases were", unreached), names,
-      unreached > 5 ? fmt::format(" and {} more", unreached - 5) : ""));
+  sentences.push_back(
+      fmt::format("{} not reached within the time limit (--budget): {}{}.",
+                  unreached == 1 ? "1 case was" : fmt::format("{} cases were", unreached), names,
+                  unreached > 5 ? fmt::format(" and {} more", unreached - 5) : ""));
 }
 
 }  // namespace

@@ -138,8 +138,8 @@ double case_size(const Case& c);
 /// m = n = k.
 bool is_square(const Case& c);
 
-/// False for a stream row that moves less than four times the device's last cache ("cpu.l3_bytes" or
-/// "gpu.l2_bytes"; 256 MiB where that fact is missing): caches may serve it.
+/// False for a stream row that moves less than four times the device's last cache ("cpu.l3_bytes"
+/// or "gpu.l2_bytes"; 256 MiB where that fact is missing): caches may serve it.
 bool moves_memory(const Run& run, const Case& c);
 
 /// The options without those named, as "key:value key:value".

@@ -96,9 +96,8 @@ std::string verdicts_text(const std::vector<std::pair<double, Verdict>>& verdict
     const auto [first, verdict] = verdicts[i];
     double last = first;
     while (i < verdicts.size() && verdicts[i].second == verdict) last = verdicts[i++].first;
-    ranges[verdict].push_back(first == last
-                                  ? size_text(first)
-                                  : fmt::format("{}–{}", size_text(first), size_text(last)));
+    ranges[verdict].push_back(
+        first == last ? size_text(first) : fmt::format("{}–{}", size_text(first), size_text(last)));
   }
   std::string text = "at " + joined(ranges[Verdict::gpu_wins], ", ");
   if (const auto& sizes = ranges[Verdict::undecided]; !sizes.empty()) {
@@ -220,10 +219,11 @@ std::string crossover_text(const std::optional<Crossover>& crossover) {
     return fmt::format("from {} on; the CPU wins at no measured size for certain",
                        size_text(*crossover->gpu_wins_from));
   }
-  return fmt::format(
-      "from a size between {} and {}{} on", size_text(*crossover->cpu_wins_to),
-      size_text(*crossover->gpu_wins_from),
-      crossover->interpolated ? fmt::format(" (about {})", size_text(*crossover->interpolated)) : "");
+  return fmt::format("from a size between {} and {}{} on", size_text(*crossover->cpu_wins_to),
+                     size_text(*crossover->gpu_wins_from),
+                     crossover->interpolated
+                         ? fmt::format(" (about {})", size_text(*crossover->interpolated))
+                         : "");
 }
 
 std::string coverage_text(const Interval& interval) {

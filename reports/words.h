@@ -51,8 +51,8 @@ std::string gpu_absence(const Run& run);
 /// "12.3x (11.9–12.8)"; an interval around 1 is "can't tell".
 std::string ratio_text(const Estimate& ratio);
 
-/// What follows "GPU wins": "from a size between 512 and 768 (about 610) on", or, where it wins in the
-/// middle of the sweep only, "at 512–2048; can't tell at 4096".
+/// What follows "GPU wins": "from a size between 512 and 768 (about 610) on", or, where it wins in
+/// the middle of the sweep only, "at 512–2048; can't tell at 4096".
 std::string crossover_text(const std::optional<Crossover>& crossover);
 
 /// "96.9 %"; of one sample "none".

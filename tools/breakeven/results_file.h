@@ -26,8 +26,8 @@ RunNotes run_notes(const Plan& plan, const std::string& command, const Catalog& 
                    const std::vector<ListedCase>& selected, const Measurement& measurement);
 
 /// Writes the file at once or not at all. Rows are the journal's, in its order, each with its round
-/// and process; a case that failed in any round is a row with its reason, and no time. Throws std::runtime_error where
-/// the journal can't be read or the file can't be written.
+/// and process; a case that failed in any round is a row with its reason, and no time. Throws
+/// std::runtime_error where the journal can't be read or the file can't be written.
 void write_results(const std::filesystem::path& path, const std::filesystem::path& journal,
                    const RunNotes& notes);
 
