@@ -132,12 +132,13 @@ Sample Session::batch() {
 void Session::check_footprint() const {
   const Workload& workload = *case_.workload;
   const std::size_t kernel_bytes = case_.implementation->footprint_bytes(workload, case_.precision);
-  // The reference makes the inputs once more, and the first answer is kept to compare the second.
-  const std::size_t check_bytes = saturating_sum(operand_bytes(workload, case_.precision),
+  // The first answer is kept to compare the second.
+  const std::size_t check_bytes = saturating_sum(workload.check_bytes(case_.precision),
                                                  workload.output(case_.precision).bytes());
-  if (on_gpu()) {
+  if (on_gpu()) {  // whose operands are made, and whose answer arrives, in host memory
     refuse_over(kernel_bytes, device_.available_bytes(), "GPU memory");
-    refuse_over(check_bytes, policy_.host_available_bytes(), "memory for its check");
+    refuse_over(saturating_sum(operand_bytes(workload, case_.precision), check_bytes),
+                policy_.host_available_bytes(), "memory for its inputs and check");
   } else {
     refuse_over(saturating_sum(kernel_bytes, check_bytes), device_.available_bytes(), "memory");
   }

@@ -81,7 +81,7 @@ TEST(Verify, CatchesAGraphThatComputesNothing) {
 
 TEST(Load, RefusesWhatDoesNotFit) {
   FakeDevice device;
-  device.available = 100;  // the kernel's 64 bytes and the check's 96 don't fit
+  device.available = 100;  // the kernel's 64 bytes and the check's 48 don't fit
   const FakeCase c(testing::right());
   const Policy policy;
   Session session(c.what, device, policy);
@@ -109,7 +109,7 @@ TEST(Load, AGpuCaseNeedsHostMemoryToo) {
   Policy policy;
   policy.host_available_bytes = [] { return std::size_t{10}; };
   Session session(c.what, device, policy);
-  EXPECT_NE(error_of<Unsupported>([&] { session.load(); }).find("memory for its check"),
+  EXPECT_NE(error_of<Unsupported>([&] { session.load(); }).find("memory for its inputs and check"),
             std::string::npos);
 }
 

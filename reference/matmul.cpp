@@ -49,12 +49,19 @@ void Matmul::fill_input(std::size_t index, Precision precision, std::span<std::b
   random_fill({.operand = static_cast<std::uint32_t>(index)}, operand.type, out);
 }
 
-Check Matmul::check(Precision precision, std::span<const std::byte> answer) const {
+bool Matmul::checks_all(Precision precision) const {
   constexpr double kFullFlops = 1 << 27;           // about 0.05 s on two cores
   constexpr std::int64_t kFullElements = 1 << 22;  // 32 MiB as doubles
-  if (cost(precision).flops <= kFullFlops && m * k + k * n + m * n <= kFullElements) {
-    return matmul_check_full(*this, precision, answer);
-  }
+  return cost(precision).flops <= kFullFlops && m * k + k * n + m * n <= kFullElements;
+}
+
+std::size_t Matmul::check_bytes(Precision precision) const {
+  return checks_all(precision) ? matmul_check_full_bytes(*this)
+                               : matmul_check_freivalds_bytes(*this);
+}
+
+Check Matmul::check(Precision precision, std::span<const std::byte> answer) const {
+  if (checks_all(precision)) return matmul_check_full(*this, precision, answer);
   Check samples = matmul_check_samples(*this, precision, answer);
   if (!samples.ok()) return samples;
   Check freivalds = matmul_check_freivalds(*this, precision, answer);

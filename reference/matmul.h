@@ -35,6 +35,10 @@ class Matmul final : public Workload {
   /// Every element against fp64 where that is cheap, else samples and Freivalds' check over the
   /// whole result; see reference/matmul_check.h. Takes time in proportion to the operands.
   Check check(Precision precision, std::span<const std::byte> answer) const override;
+  std::size_t check_bytes(Precision precision) const override;
+
+ private:
+  bool checks_all(Precision precision) const;
 };
 
 }  // namespace breakeven

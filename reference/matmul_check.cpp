@@ -167,6 +167,12 @@ Check matmul_check_full(const Matmul& matmul, Precision precision,
   });
 }
 
+std::size_t matmul_check_full_bytes(const Matmul& matmul) {
+  const std::int64_t a = matmul.m * matmul.k * (matmul.trans_a ? 2 : 1);
+  const std::int64_t b = matmul.k * matmul.n * (matmul.trans_b ? 2 : 1);
+  return static_cast<std::size_t>(a + b) * sizeof(double);
+}
+
 Check matmul_check_samples(const Matmul& matmul, Precision precision,
                            std::span<const std::byte> answer) {
   require_answer(matmul, precision, answer);

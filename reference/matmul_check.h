@@ -35,14 +35,19 @@ double matmul_limit(Precision precision, std::int64_t k);
 Check matmul_check_full(const Matmul& matmul, Precision precision,
                         std::span<const std::byte> answer);
 
+/// Bytes of the fp64 operands, and of a transposed one's two copies, that the full check holds.
+std::size_t matmul_check_full_bytes(const Matmul& matmul);
+
 /// The corners and seeded random elements against fp64: 8 to 256 of them, about 2^22 products.
 Check matmul_check_samples(const Matmul& matmul, Precision precision,
                            std::span<const std::byte> answer);
 
 /// Freivalds' check over the whole result. The error is the worst row's residual in a panel over
-/// its typical size, sqrt(p mean(sigma^2)). Operands are made again in pieces, never held whole;
-/// 64k bytes.
+/// its typical size, sqrt(p mean(sigma^2)). Operands are made again in pieces, never held whole.
 Check matmul_check_freivalds(const Matmul& matmul, Precision precision,
                              std::span<const std::byte> answer);
+
+/// Bytes of its sums over panels: 64 each for k and m, and 72 per row and part of A's squares.
+std::size_t matmul_check_freivalds_bytes(const Matmul& matmul);
 
 }  // namespace breakeven

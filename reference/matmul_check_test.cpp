@@ -317,5 +317,19 @@ TEST(MatmulCheck, AnAnswerOfTheWrongSizeIsRefused) {
   }
 }
 
+TEST(MatmulCheckBytes, CountsWhatTheChecksHold) {
+  // Small: both operands in fp64, a transposed one twice.
+  EXPECT_EQ(Matmul("s", 2, 3, 5).check_bytes(Precision::f32), (2 * 5 + 5 * 3) * 8u);
+  EXPECT_EQ(Matmul("s", 2, 3, 5, true).check_bytes(Precision::f32), (2 * 2 * 5 + 5 * 3) * 8u);
+  // Tall: signs, eight sums per row of B, A and C, and A's squares.
+  EXPECT_EQ(Matmul("t", 1 << 24, 1, 1).check_bytes(Precision::f32),
+            12 + 64 + (64u + 72u) * (1 << 24));
+  // Of a transposed A, a set of rows for each 32768 of k, and their sum.
+  EXPECT_EQ(Matmul("u", 1 << 10, 1 << 10, 1 << 16, true).check_bytes(Precision::f32),
+            12u * 1024 + 64u * (1024 + 65536) + 3 * 72u * 1024);
+  // No overflow, however large.
+  EXPECT_GT(Matmul("v", std::int64_t{1} << 60, 1, 1).check_bytes(Precision::f32), 1u << 30);
+}
+
 }  // namespace
 }  // namespace breakeven

@@ -142,6 +142,8 @@ struct Row {
   }
 };
 
+std::int64_t parts_of(const Matmul& matmul) { return (matmul.k + kRowsPart - 1) / kRowsPart; }
+
 std::vector<Row> times_a(const Matmul& matmul, ElementType type, const std::vector<Panels>& y) {
   const std::int64_t m = matmul.m;
   const std::int64_t k = matmul.k;
@@ -164,7 +166,7 @@ std::vector<Row> times_a(const Matmul& matmul, ElementType type, const std::vect
   // Stored [k,m]: tasks are blocks of columns times parts of rows, whose sums are then added in
   // order, so that the answer doesn't depend on the number of threads.
   const Stored a{0, type, m};
-  const std::int64_t parts = (k + kRowsPart - 1) / kRowsPart;
+  const std::int64_t parts = parts_of(matmul);
   const std::int64_t blocks = (m + kBlock - 1) / kBlock;
   std::vector<Row> sums(parts * m);
 #pragma omp parallel for schedule(static) if (worth_threads(work_of(m, k)))
@@ -253,6 +255,15 @@ Check matmul_check_freivalds(const Matmul& matmul, Precision precision,
     return fmt::format("the signed sum of c[{},{}...{}]", index / kPanels, signs.begin[g],
                        signs.begin[g + 1] - 1);
   });
+}
+
+std::size_t matmul_check_freivalds_bytes(const Matmul& matmul) {
+  const double signs = static_cast<double>(matmul.n) * (sizeof(double) + sizeof(std::uint32_t));
+  const double products = static_cast<double>(matmul.k + matmul.m) * sizeof(Panels);
+  const std::int64_t copies = 1 + (matmul.trans_a ? parts_of(matmul) : 0);
+  const double rows = static_cast<double>(matmul.m) * static_cast<double>(copies) * sizeof(Row);
+  constexpr double kMost = 0x1p62;  // more than any machine has, and exact as std::size_t
+  return static_cast<std::size_t>(std::min(signs + products + rows, kMost));
 }
 
 }  // namespace breakeven

@@ -61,6 +61,9 @@ class Workload {
   /// Judges an answer of output().bytes() bytes against fp64.
   virtual Check check(Precision precision, std::span<const std::byte> answer) const = 0;
 
+  /// Host bytes that check() takes beside the answer, where they grow with the problem.
+  virtual std::size_t check_bytes(Precision) const { return 0; }
+
  private:
   std::string op_;
   std::string shape_;

@@ -23,8 +23,7 @@ class FakeWorkload : public Workload {
   Operand output(Precision) const override { return {"y", ElementType::f64, 4}; }
   void fill_input(std::size_t, Precision, std::span<std::byte> out) const override;
   Check check(Precision, std::span<const std::byte> answer) const override;
-
- private:
+  std::size_t check_bytes(Precision) const override { return 16; }
 };
 
 /// What a fake kernel does with its output, given how often it ran before.

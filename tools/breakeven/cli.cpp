@@ -16,6 +16,7 @@
 #include "tools/breakeven/build_info.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/help.h"
+#include "tools/breakeven/interrupt.h"
 
 namespace breakeven {
 namespace {
@@ -220,6 +221,9 @@ int breakeven_main(int argument_count, char** arguments) {
   int code = kExitUsage;
   try {
     code = run_main(argument_count, arguments);
+  } catch (const Interrupted& interrupted) {
+    fmt::print(stderr, "breakeven: {}\n", interrupted.what());
+    return kExitInterrupted;
   } catch (const std::exception& error) {
     std::fflush(stdout);
     fmt::print(stderr, "breakeven: {}\n", on_one_line(error.what()));

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <array>
+#include <stdexcept>
 
 namespace breakeven {
 
@@ -23,5 +24,24 @@ class InterruptGuard {
  private:
   std::array<struct sigaction, 3> previous_{};
 };
+
+/// Thrown where a signal ended a command before it had anything to keep.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted() : std::runtime_error("interrupted before anything was measured") {}
+};
+
+/// What `prepare` returns, unless a signal came meanwhile: then Interrupted. Ctrl-C reaches the
+/// workers that were asked too, so what `prepare` threw is then no mistake.
+template <class Prepare>
+auto interruptible(const InterruptGuard& interrupt, Prepare prepare) {
+  try {
+    auto prepared = prepare();
+    if (!interrupt.requested()) return prepared;
+  } catch (const std::runtime_error&) {
+    if (!interrupt.requested()) throw;
+  }
+  throw Interrupted();
+}
 
 }  // namespace breakeven

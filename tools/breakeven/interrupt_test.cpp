@@ -165,6 +165,18 @@ TEST_F(InterruptTest, BeforeTheFirstRoundNothingIsMoved) {
   EXPECT_FALSE(fs::exists(journal().string() + ".old"));
 }
 
+TEST_F(InterruptTest, CtrlCWhileTheModulesAreAskedIsNoMistake) {
+  set("FAKE_FACTS_MS", "2000");
+  for (const char* name : {"verify", "peak"}) {
+    Process process(command({name}), Process::Output::keep);
+    while (children(process.id()).empty() && !process.ending()) usleep(1000);
+    kill(process.id(), SIGINT);
+    finish(process);
+    EXPECT_EQ(process.ending()->exit_code, 130) << name << ": " << process.errors();
+    EXPECT_NE(process.errors().find("interrupted before"), std::string::npos) << process.errors();
+  }
+}
+
 TEST_F(InterruptTest, ResumeWithOtherOptionsIsRefusedAndHarmsNothing) {
   const auto process = start(5);
   kill(process->id(), SIGINT);

@@ -102,7 +102,7 @@ int peak_command(const PeakOptions& options) {
   Progress progress(stderr);
   WorkerSettings settings;
   settings.executable = find_worker();
-  const Catalog catalog = load_catalog(settings);
+  const Catalog catalog = interruptible(interrupt, [&] { return load_catalog(settings); });
   std::vector<ListedCase> cases = select_cases(catalog, {.rows = kPeakRows, .rows_name = "peak"});
   std::erase_if(cases, [](const ListedCase& listed) { return !listed.unsupported.empty(); });
   const StoppingRule rule = {.rounds = kRounds, .max_rounds = kRounds};

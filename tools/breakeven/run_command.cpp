@@ -291,20 +291,10 @@ int run_command(const RunOptions& options) {
   check_output(out);
   const Earlier earlier = options.resume ? earlier_run(out) : Earlier{};
   const bool taking_up = !earlier.plan.is_null();
-  const auto interrupted = [] {
-    fmt::print(stderr, "breakeven: interrupted before anything was measured\n");
-    return kExitInterrupted;
-  };
-  Prepared run;
-  try {
-    run = prepare(taking_up ? with_plan(options, earlier.plan) : options,
-                  taking_up ? earlier.plan : json::object());
-  } catch (const std::runtime_error&) {
-    // Ctrl-C reaches the workers that were asked too: what they then answer is no mistake.
-    if (interrupt.requested()) return interrupted();
-    throw;
-  }
-  if (interrupt.requested()) return interrupted();
+  const Prepared run = interruptible(interrupt, [&] {
+    return prepare(taking_up ? with_plan(options, earlier.plan) : options,
+                   taking_up ? earlier.plan : json::object());
+  });
   const std::string differs =
       taking_up ? difference(earlier.plan, to_json(run.plan)) : std::string();
   if (!differs.empty()) {

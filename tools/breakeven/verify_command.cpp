@@ -99,7 +99,7 @@ int verify_command(const VerifyOptions& options) {
   for (const std::string& file : options.shapes) {
     settings.shapes.emplace_back(describe_shapes(file).path);
   }
-  const Catalog catalog = load_catalog(settings);
+  const Catalog catalog = interruptible(interrupt, [&] { return load_catalog(settings); });
   const std::vector<ListedCase> selected =
       select_cases(catalog, {.filter = options.filter, .user_shapes = !options.shapes.empty()});
   std::size_t unsupported = 0;
