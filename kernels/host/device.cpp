@@ -82,7 +82,8 @@ HostDevice::HostDevice(std::vector<int> cpus) : cpus_(std::move(cpus)) {}
 Facts HostDevice::facts() const {
   std::string order;
   for (const int cpu : cpus_) order += (order.empty() ? "" : ",") + std::to_string(cpu);
-  return {{"cpu.order", order}, {"cpu.pinning",
+  return {{"cpu.order", order},
+          {"cpu.pinning",
            "one thread per CPU, in cpu.order; where a library changes its team inside a call, the "
            "first thread may use all of them"}};
 }

@@ -320,7 +320,8 @@ Implementation implementation(const char* name, Variant variant,
 }  // namespace
 
 /// `cublas`: operands as they lie. `cublas_pedantic`: cuBLAS's PEDANTIC compute types, without
-/// the emulation and reduced-precision tensor-core paths of f32. `cublas_packed`: B transposed once, where 8-bit tensor cores want k innermost.
+/// the emulation and reduced-precision tensor-core paths of f32. `cublas_packed`: B transposed
+/// once, where 8-bit tensor cores want k innermost.
 void cublas(Registry& registry) {
   using enum Precision;
   registry.add(implementation("cublas", Variant::plain, {f64, f32, tf32, bf16, f16, int8, fp8}));
