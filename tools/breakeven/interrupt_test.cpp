@@ -154,7 +154,7 @@ TEST_F(InterruptTest, KillOfAWorkerCostsItsCaseOnly) {
 }
 
 TEST_F(InterruptTest, BeforeTheFirstRoundNothingIsMoved) {
-  set("FAKE_FACTS_MS", "2000");
+  set("FAKE_ANSWER_MS", "2000");
   write("results.json.journal.ndjson", "an unfinished run");
   Process process(command(run_arguments()), Process::Output::keep);
   while (children(process.id()).empty() && !process.ending()) usleep(1000);
@@ -166,7 +166,7 @@ TEST_F(InterruptTest, BeforeTheFirstRoundNothingIsMoved) {
 }
 
 TEST_F(InterruptTest, CtrlCWhileTheModulesAreAskedIsNoMistake) {
-  set("FAKE_FACTS_MS", "2000");
+  set("FAKE_ANSWER_MS", "500");
   for (const char* name : {"verify", "peak"}) {
     Process process(command({name}), Process::Output::keep);
     while (children(process.id()).empty() && !process.ending()) usleep(1000);

@@ -6,7 +6,7 @@
 // FAKE_LOG          file that gets a line "<name> <threads>" when a case starts
 // FAKE_DELAY_MS     what a good case takes
 // FAKE_FACTS        JSON object that --facts answers
-// FAKE_FACTS_MS     what answering --facts takes
+// FAKE_ANSWER_MS    what answering --facts or --list takes
 // FAKE_DIE_ONCE     file; while it is missing, a worker that is to run cases makes it and is killed
 // FAKE_NO_START     a worker that is to run cases refuses with this line
 #include <unistd.h>
@@ -205,6 +205,11 @@ Options parse(int count, char** arguments) {
   return options;
 }
 
+void think() {
+  std::this_thread::sleep_for(
+      std::chrono::milliseconds(std::stoi(environment("FAKE_ANSWER_MS", "0"))));
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -214,12 +219,12 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (first == "--facts") {
-    std::this_thread::sleep_for(
-        std::chrono::milliseconds(std::stoi(environment("FAKE_FACTS_MS", "0"))));
+    think();
     std::cout << environment("FAKE_FACTS", R"({"cpu.model":"fake","git.commit":"c0ffee"})") << '\n';
     return 0;
   }
   const Options options = parse(count, arguments);
+  if (options.list) think();
   if (options.list && options.module == "crashing") std::raise(SIGKILL);
   if (options.list && options.module == "driverless") {
     std::cout << R"({"module":"driverless","device":"gpu","unavailable":"no CUDA driver"})" << '\n';
