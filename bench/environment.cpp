@@ -234,9 +234,8 @@ void Machine::add_cpu_facts(Facts& facts) const {
   if (const auto quota = cpu_quota()) facts["cpu.quota"] = fmt::format("{:.4g}", *quota);
   const auto nodes = cpu_list(line("sys/devices/system/node/online").value_or(""));
   if (!nodes.empty()) facts["cpu.numa_nodes"] = std::to_string(nodes.size());
-  if (const auto bytes = cache_bytes(line(cpu / "cpu0/cache/index3/size").value_or(""))) {
-    facts["cpu.l3_bytes"] = std::to_string(*bytes);
-  }
+  if (const std::size_t bytes = l3_bytes(); bytes > 0)
+    facts["cpu.l3_bytes"] = std::to_string(bytes);
   add(facts, "cpu.governor", line(cpu / "cpu0/cpufreq/scaling_governor").value_or(""));
   if (const auto off = line(cpu / "intel_pstate/no_turbo")) {
     facts["cpu.turbo"] = *off == "0" ? "on" : "off";
@@ -255,6 +254,19 @@ void Machine::add_system_facts(Facts& facts) const {
   const std::string load = line("proc/loadavg").value_or("");
   add(facts, "load.1min", load.substr(0, load.find(' ')));
   add(facts, "thp", chosen(line("sys/kernel/mm/transparent_hugepage/enabled").value_or("")));
+}
+
+/// The last-level caches above the CPUs of this process, each counted once; 0 where unknown.
+std::size_t Machine::l3_bytes() const {
+  std::set<std::string> seen;
+  std::size_t sum = 0;
+  for (const int id : allowed_cpus()) {
+    const std::filesystem::path cache =
+        fmt::format("sys/devices/system/cpu/cpu{}/cache/index3", id);
+    const auto bytes = cache_bytes(line(cache / "size").value_or(""));
+    if (bytes && seen.insert(line(cache / "shared_cpu_list").value_or("")).second) sum += *bytes;
+  }
+  return sum;
 }
 
 Facts Machine::facts() const {

@@ -48,6 +48,7 @@ class Machine {
   std::string text(const std::filesystem::path& path) const;
   std::string field(const std::filesystem::path& path, std::string_view key) const;
   std::vector<std::filesystem::path> cgroup_folders(std::string_view controller) const;
+  std::size_t l3_bytes() const;
   void add_cpu_facts(Facts& facts) const;
   void add_system_facts(Facts& facts) const;
 

@@ -47,6 +47,7 @@ Json measured_row(const Case& c, bool on_gpu, const CaseFacts& facts, const Samp
   if (on_gpu) add_finite(row, "host_seconds", sample.batch.host_seconds / calls);
   add_finite(row, "clock_mhz", sample.batch.clock_mhz);
   if (sample.batch.throttled) row["throttled"] = *sample.batch.throttled ? 1 : 0;
+  if (sample.batch.launch_gaps) row["launch_gaps"] = 1;
   if (sample.peak_bytes) row["peak_bytes"] = *sample.peak_bytes;
   add_finite(row, "energy_joules", facts.energy_joules);
   if (!facts.kernel.empty()) row["label"] = label_of(facts.kernel);

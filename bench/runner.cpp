@@ -39,8 +39,8 @@ const Record& Runner::next_batch(const Case& c) {
                                        repetitions_));
   });
   if (record.rows.size() == static_cast<std::size_t>(repetitions_)) {
+    session_.reset();  // first: a kernel that crashes as it is torn down is still this case's
     events_.rows(c.name, record.rows);
-    session_.reset();
   }
   return record;
 }

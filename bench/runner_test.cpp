@@ -160,6 +160,26 @@ TEST_F(RunnerTest, OnlyOneCaseIsInMemory) {
   EXPECT_EQ(runner_.find(cases[1]->what.name)->rows.size(), 3u);
 }
 
+TEST_F(RunnerTest, ACaseIsTornDownBeforeItsRowsAreSent) {
+  std::vector<std::string> sent{"not yet torn down"};
+  class Watched : public testing::FakeKernel {
+   public:
+    explicit Watched(std::function<void()> at_end)
+        : FakeKernel(testing::right()), at_end_(std::move(at_end)) {}
+    ~Watched() override { at_end_(); }
+
+   private:
+    std::function<void()> at_end_;
+  };
+  FakeCase c(testing::right());
+  c.implementation.load = [&](const Workload&, Precision, const Options&) {
+    return std::make_unique<Watched>([&] { sent = kinds(); });
+  };
+  measure(c);
+  EXPECT_EQ(sent, Kinds{"start"});
+  EXPECT_EQ(kinds(), (Kinds{"start", "rows"}));
+}
+
 TEST_F(RunnerTest, VerifyJudgesWithoutTiming) {
   const FakeCase good(testing::right(), "good");
   const FakeCase bad(testing::wrong(), "bad");

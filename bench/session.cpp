@@ -132,13 +132,17 @@ Sample Session::batch() {
 void Session::check_footprint() const {
   const Workload& workload = *case_.workload;
   const std::size_t kernel_bytes = case_.implementation->footprint_bytes(workload, case_.precision);
+  const std::size_t answer_bytes = workload.output(case_.precision).bytes();
   // The first answer is kept to compare the second.
-  const std::size_t check_bytes = saturating_sum(workload.check_bytes(case_.precision),
-                                                 workload.output(case_.precision).bytes());
-  if (on_gpu()) {  // whose operands are made, and whose answer arrives, in host memory
+  const std::size_t check_bytes =
+      saturating_sum(workload.check_bytes(case_.precision), answer_bytes);
+  if (on_gpu()) {
+    // Operands are made and copied in host memory, an answer arrives beside the one before it.
+    const std::size_t copies =
+        saturating_sum(operand_bytes(workload, case_.precision), answer_bytes);
     refuse_over(kernel_bytes, device_.available_bytes(), "GPU memory");
-    refuse_over(saturating_sum(operand_bytes(workload, case_.precision), check_bytes),
-                policy_.host_available_bytes(), "memory for its inputs and check");
+    refuse_over(saturating_sum(copies, check_bytes), policy_.host_available_bytes(),
+                "memory for its inputs and check");
   } else {
     refuse_over(saturating_sum(kernel_bytes, check_bytes), device_.available_bytes(), "memory");
   }

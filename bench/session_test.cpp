@@ -107,10 +107,14 @@ TEST(Load, AGpuCaseNeedsHostMemoryToo) {
   device.kind_name = "gpu";
   const FakeCase c(testing::right());
   Policy policy;
-  policy.host_available_bytes = [] { return std::size_t{10}; };
-  Session session(c.what, device, policy);
-  EXPECT_NE(error_of<Unsupported>([&] { session.load(); }).find("memory for its inputs and check"),
+  // Input and answer of 32 bytes each, two answers more, and the check's 16.
+  policy.host_available_bytes = [] { return std::size_t{143}; };
+  Session refused(c.what, device, policy);
+  EXPECT_NE(error_of<Unsupported>([&] { refused.load(); }).find("memory for its inputs and check"),
             std::string::npos);
+  policy.host_available_bytes = [] { return std::size_t{144}; };
+  Session taken(c.what, device, policy);
+  EXPECT_NO_THROW(taken.load());
 }
 
 TEST(Load, ConfiguresTheDevice) {

@@ -68,8 +68,8 @@ macro(find_openmp)
   endif()
 endmacro()
 
-# The OpenMP build: beside oneDNN's OpenMP, the pthread build fights for the cores and costs 2 to
-# 4 times the time. It is taken by its path, whatever the system's default libopenblas is.
+# The OpenMP build: beside another OpenMP team (the harness's own), the pthread build fights for the
+# cores and costs 2 to 4 times the time. It is taken by its path, whatever the system's default libopenblas is.
 macro(find_openblas)
   set(openblas_places /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/openblas-openmp
                       /usr/lib64/openblas-openmp)
@@ -110,6 +110,7 @@ endmacro()
 # program must start.
 macro(find_cuda)
   if(NOT CMAKE_CUDA_COMPILER)
+    unset(CMAKE_CUDA_COMPILER CACHE) # a toolkit may have been mended since
     find_program(nvcc nvcc HINTS ENV CUDA_PATH PATHS /usr/local/cuda PATH_SUFFIXES bin NO_CACHE)
     if(nvcc) # an nvcc without the rest of its toolkit is no error, but none at all
       set(ENV{CUDACXX} ${nvcc})
@@ -117,8 +118,10 @@ macro(find_cuda)
       check_language(CUDA)
     endif()
   endif()
-  if(NOT CMAKE_CUDA_COMPILER)
-    set(missing "no CUDA toolkit: no nvcc that works, neither on PATH nor in /usr/local/cuda")
+  if(NOT CMAKE_CUDA_COMPILER AND nvcc)
+    set(missing "${nvcc} can't compile a program here; the reason is in CMakeFiles/CMakeConfigureLog.yaml")
+  elseif(NOT CMAKE_CUDA_COMPILER)
+    set(missing "no CUDA toolkit: no nvcc on PATH or in /usr/local/cuda")
   else()
     if(NOT CMAKE_CUDA_ARCHITECTURES)
       set(CMAKE_CUDA_ARCHITECTURES 80-real 86-real 89-real 90a-real 100-real 120-real 90-virtual

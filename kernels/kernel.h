@@ -74,6 +74,7 @@ struct Batch {
   double host_seconds = 0;  ///< wall time of the same calls, as the caller saw it
   std::optional<double> clock_mhz;
   std::optional<bool> throttled;  ///< whether the clock was lowered by heat or a power brake
+  bool launch_gaps = false;       ///< a GPU batch that could not be held back: gaps are inside
   std::int64_t calls_run = 0;     ///< calls that the device made for it, repeated passes included
 };
 

@@ -81,6 +81,7 @@ std::pair<int, std::filesystem::path> open_temporary(const std::filesystem::path
 std::filesystem::path target_of(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_symlink(path, error)) return path;
+  if (std::filesystem::is_other(path, error)) return path;  // /dev/stdout: a pipe has no other name
   std::filesystem::path target = std::filesystem::weakly_canonical(path, error);
   if (error) fail(path, error.value());
   return target;

@@ -233,6 +233,8 @@ TEST(Words, AWinInTheMiddleOfTheSweepIsSaid) {
       crossover_text(find_crossover(
           {{64, sure(0.5)}, {512, sure(2)}, {1024, sure(1)}, {2048, sure(2)}, {4096, sure(0.5)}})),
       "at 512, 2048; can't tell at 1024; the CPU wins at 64, 4096");
+  EXPECT_EQ(crossover_text(find_crossover({{64, sure(2)}, {512, sure(0.5)}, {2048, sure(2)}})),
+            "at 64, 2048; the CPU wins at 512");
   EXPECT_EQ(crossover_text(find_crossover({{64, sure(0.5)}, {128, sure(1)}})),
             "at no measured size; the CPU wins up to 64");
 }

@@ -68,10 +68,10 @@ void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
 
 // Finds out before the first file is replaced whether all can be.
 void require_targets(const ReportRequest& request, const std::vector<Chart>& charts) {
+  if (request.charts) make_directory(*request.charts);
   require_writable(request.html);
   if (request.markdown) require_writable(*request.markdown);
   if (!request.charts) return;
-  make_directory(*request.charts);
   for (const Chart& chart : charts) require_writable(chart_path(*request.charts, chart));
 }
 

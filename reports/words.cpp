@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -205,12 +206,15 @@ std::string ratio_text(const Estimate& ratio) {
 
 std::string crossover_text(const std::optional<Crossover>& crossover) {
   if (!crossover) return "not measured: fewer than two square sizes";
+  // A GPU win below a size where the CPU wins has no place in "from ... on".
+  const auto& verdicts = crossover->verdicts;
+  const double up_to = crossover->gpu_wins_from ? crossover->cpu_wins_to.value_or(0)
+                                                : std::numeric_limits<double>::infinity();
+  const bool wins_before = std::any_of(verdicts.begin(), verdicts.end(), [&](const auto& v) {
+    return v.second == Verdict::gpu_wins && v.first < up_to;
+  });
+  if (wins_before) return verdicts_text(verdicts);
   if (!crossover->gpu_wins_from) {
-    const auto& verdicts = crossover->verdicts;
-    const bool wins_somewhere = std::any_of(verdicts.begin(), verdicts.end(), [](const auto& v) {
-      return v.second == Verdict::gpu_wins;
-    });
-    if (wins_somewhere) return verdicts_text(verdicts);
     return crossover->cpu_wins_to ? fmt::format("at no measured size; the CPU wins up to {}",
                                                 size_text(*crossover->cpu_wins_to))
                                   : "nowhere for certain";

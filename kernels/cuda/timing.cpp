@@ -117,9 +117,13 @@ Batch time_batch(TimedStream& stream, TimingPlan& plan) {
     const std::int64_t calls = std::min(left, blocked ? blocked_calls : free_chunk_calls(plan));
     const auto seconds = time_chunk(stream, plan.cold, calls, blocked, batch);
     if (!seconds) {
-      plan.most_blocked_calls = calls / 2;
+      // A single call that timed out once may have met a host that stood still for a moment.
+      if (calls > 1 || plan.one_call_timed_out) plan.most_blocked_calls = calls / 2;
+      plan.one_call_timed_out = calls == 1;
       continue;
     }
+    if (blocked) plan.one_call_timed_out = false;
+    batch.launch_gaps = batch.launch_gaps || !blocked;
     batch.seconds += *seconds;
     left -= calls;
   }

@@ -48,6 +48,7 @@ struct TimingPlan {
   std::int64_t launches_per_call = 1;              ///< commands that one call enqueues
   bool blockable = true;                           ///< false: a call waits for the device inside
   std::int64_t most_blocked_calls = kLaunchQueue;  ///< learnt where a blocker timed out
+  bool one_call_timed_out = false;  ///< a single call did, the last time that one was held back
 };
 
 /// Calls that fit the launch queue behind one blocker; 0 if not even one does.
@@ -75,8 +76,9 @@ std::size_t flush_bytes(std::size_t l2_bytes);
 /// (batch.host_seconds).
 ///
 /// Calls go in chunks that fit the launch queue. A chunk whose blocker timed out (a loaded host, or
-/// a call that waits inside) is discarded and repeated with half the calls, at last without a
-/// blocker; `plan` remembers that for the next batch. Cold: caches are flushed before each call,
+/// a call that waits inside) is discarded and repeated with half the calls; where a single call's
+/// did twice running, without a blocker, and batch.launch_gaps says so. `plan` remembers what
+/// worked for the next batch. Cold: caches are flushed before each call,
 /// outside its interval. The SM clock is probed in the stream right behind the work, throttling is
 /// read while the device is busy.
 ///

@@ -20,6 +20,7 @@ class FakeStream final : public TimedStream {
   double time_out_seconds = 1;
   std::int64_t launches_per_call = 1;
   bool call_waits_inside = false;
+  int stalls = 0;  // of the host, one behind each of the next blockers
   int throw_at_call = -1;
   std::vector<bool> throttle_readings;
 
@@ -58,6 +59,8 @@ class FakeStream final : public TimedStream {
     held_ = true;
     timed_out_ = false;
     held_since_ = host_;
+    if (stalls > 0) host_ += 2 * time_out_seconds;
+    stalls = std::max(0, stalls - 1);
   }
   void release_blocker() noexcept override {
     log += 'r';
@@ -197,7 +200,7 @@ TEST(TimeBatch, ACallThatWaitsInsideEndsWithoutABlocker) {
   FakeStream stream;
   stream.call_waits_inside = true;
   const Batch batch = timed(stream, {.calls = 4});
-  EXPECT_EQ(stream.blockers, 3);  // 4 calls, 2, 1, then none
+  EXPECT_EQ(stream.blockers, 4);  // 4 calls, 2, 1, 1 once more, then none
   EXPECT_NE(stream.log.find("(cccc)pts"
                             "sccccs"),
             std::string::npos)
@@ -222,6 +225,26 @@ TEST(TimeBatch, TheNextBatchKnowsTheChunkThatWorked) {
   const int blockers = stream.blockers;
   time_batch(stream, plan);
   EXPECT_EQ(stream.blockers, blockers);
+}
+
+TEST(TimeBatch, SaysWhereLaunchGapsAreInside) {
+  FakeStream stream;
+  TimingPlan plan = {.calls = 4};
+  EXPECT_FALSE(time_batch(stream, plan).launch_gaps);
+  stream.call_waits_inside = true;
+  EXPECT_TRUE(time_batch(stream, plan).launch_gaps);
+  TimingPlan unblockable = {.calls = 4, .blockable = false};
+  EXPECT_TRUE(time_batch(stream, unblockable).launch_gaps);
+}
+
+TEST(TimeBatch, AHostThatStoodStillOnceIsForgiven) {
+  FakeStream stream;
+  stream.stalls = 1;
+  TimingPlan plan = {.calls = 1};
+  EXPECT_FALSE(time_batch(stream, plan).launch_gaps);
+  EXPECT_EQ(plan.most_blocked_calls, kLaunchQueue);
+  stream.stalls = 2;
+  EXPECT_TRUE(time_batch(stream, plan).launch_gaps);
 }
 
 TEST(TimeBatch, AFailedLaunchReleasesTheBlocker) {

@@ -166,7 +166,7 @@ BatchRunner::Attempt BatchRunner::run_worker(const std::string& module,
     if (attempt.stopped || !attempt.trouble.empty()) return attempt;  // and ends the process
   }
   const std::optional<Ending>& ending = process.ending();
-  if (ending && !pending.empty()) {
+  if (ending && (!pending.empty() || ending->signal != 0)) {
     const std::string said = last_line(process.errors());
     attempt.trouble = describe(*ending) + (ending->signal == 0 ? " and no result" : "") +
                       (said.empty() ? "" : ": " + said);
@@ -185,6 +185,7 @@ bool BatchRunner::run(const std::string& module, std::vector<std::string> cases)
     const bool between = !attempt.trouble.empty() && attempt.current.empty();
     if (between && (attempt.progressed || fruitless == 0)) {
       fruitless = attempt.progressed ? 0 : 1;
+      listener_.on_trouble(attempt.trouble);
     } else if (!cases.empty()) {
       fruitless = attempt.progressed || !attempt.current.empty() ? 0 : fruitless + 1;
       const bool known = std::find(cases.begin(), cases.end(), attempt.current) != cases.end();

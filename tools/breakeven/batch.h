@@ -32,6 +32,8 @@ class BatchListener {
   virtual ~BatchListener() = default;
   virtual void on_context(const nlohmann::json& context) = 0;
   virtual void on_result(const CaseResult& result) = 0;
+  /// A worker ended badly between two cases: no case is to blame, but somebody should know.
+  virtual void on_trouble(const std::string& what) = 0;
   /// Asked at least ten times a second; the case that runs when `now` is answered has no result.
   virtual Stop stop() = 0;
   /// A descriptor that becomes readable when stop() is worth asking at once, or -1.

@@ -14,13 +14,14 @@ inline constexpr int kExitFailed = 1;  ///< a wrong answer, a failed case, a fin
 inline constexpr int kExitUsage = 2;   ///< also: nothing to do, or a file that can't be written
 inline constexpr int kExitInterrupted = 130;
 
+inline constexpr double kCaseTimeoutSeconds = 120;  ///< of one case, unless told
+
 struct RunOptions {
   std::optional<std::string> suite, filter;
   std::vector<std::string> shapes;
   std::optional<int> threads, rounds;
   std::optional<std::uint64_t> seed;
-  std::optional<double> budget_seconds;
-  double case_timeout_seconds = 120;
+  std::optional<double> budget_seconds, case_timeout_seconds;
   std::filesystem::path out = "results.json";
   bool resume = false;
   std::string program = "breakeven";  ///< as it was called, for commands that go on with the run
@@ -30,7 +31,7 @@ struct VerifyOptions {
   std::string filter;
   std::vector<std::string> shapes;
   std::optional<int> threads;
-  double case_timeout_seconds = 120;
+  double case_timeout_seconds = kCaseTimeoutSeconds;
 };
 
 struct ListOptions {

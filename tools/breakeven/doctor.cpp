@@ -164,7 +164,7 @@ void check_openblas(const Patient& patient, Findings& findings) {
   static const std::set<std::string> kAvx512 = {"skylakex", "cooperlake", "sapphirerapids"};
   static const std::set<std::string> kAvx2 = {"haswell", "zen", "excavator"};
   std::string core = fact(patient, "openblas.core");
-  if (core.empty()) return;
+  if (core.empty() || !fact(patient, "openblas.warning").empty()) return;
   std::transform(core.begin(), core.end(), core.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   const fs::path cpuinfo = patient.root / "proc/cpuinfo";
@@ -201,7 +201,12 @@ void check_environment(const Patient& patient, Findings& findings) {
     std::transform(upper.begin(), upper.end(), upper.begin(),
                    [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     const bool off = name == "OMP_PROC_BIND" && upper == "FALSE";
-    if (off) continue;
+    // A core type below the CPU's is dropped by the worker, which says so in this fact.
+    const bool dropped =
+        name == "OPENBLAS_CORETYPE" &&
+        fact(patient, "openblas.core_requested").find(value) != std::string::npos &&
+        fact(patient, "openblas.core_requested").find("instead") != std::string::npos;
+    if (off || dropped) continue;
     findings.push_back(
         {"environment", true, fmt::format("{}={} is set", name, value),
          name == "OMP_PROC_BIND"

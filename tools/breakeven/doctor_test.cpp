@@ -110,6 +110,11 @@ TEST_F(DoctorTest, WarningsOfModulesAndVariables) {
   patient_.facts["openmp.warning"] = "several OpenMP runtimes are loaded";
   patient_.environment = {{"OMP_PROC_BIND", "TRUE"}};
   EXPECT_EQ(ids(), (Ids{"openmp", "environment"}));
+  patient_.environment = {{"OPENBLAS_CORETYPE", "Haswell"}};
+  EXPECT_EQ(ids(), (Ids{"openmp", "environment"}));
+  // A worker that took another core is not harmed by the variable.
+  patient_.facts["openblas.core_requested"] = "SkylakeX (by CPUID instead of Haswell)";
+  EXPECT_EQ(ids(), (Ids{"openmp"}));
   patient_.environment = {{"OMP_PROC_BIND", "false"}};
   EXPECT_EQ(ids(), Ids{"openmp"});
 }

@@ -28,7 +28,7 @@ class InterruptGuard {
 /// Thrown where a signal ended a command before it had anything to keep.
 class Interrupted : public std::runtime_error {
  public:
-  Interrupted() : std::runtime_error("interrupted before anything was measured") {}
+  Interrupted() : std::runtime_error("interrupted before it began; nothing was changed") {}
 };
 
 /// What `prepare` returns, unless a signal came meanwhile: then Interrupted. Ctrl-C reaches the

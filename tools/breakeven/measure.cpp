@@ -166,6 +166,10 @@ void Measurement::on_result(const CaseResult& result) {
   progress_.update(position());
 }
 
+void Measurement::on_trouble(const std::string& what) {
+  progress_.note(fmt::format("between two cases: {}", what));
+}
+
 Stop Measurement::stop() {
   if (interrupt_.requested()) return Stop::now;
   progress_.update(position());

@@ -67,6 +67,7 @@ class Measurement : private BatchListener {
  private:
   void on_context(const nlohmann::json& context) override;
   void on_result(const CaseResult& result) override;
+  void on_trouble(const std::string& what) override;
   Stop stop() override;
   int wake_descriptor() override { return interrupt_.descriptor(); }
 

@@ -27,10 +27,11 @@ struct Plan {
   int repetitions = 0;
   double min_batch_seconds = 0;
   double half_width = 0;
-  std::size_t cases = 0;   ///< how many
-  std::string cases_hash;  ///< and which
-  std::string machine;     ///< CPU model
-  std::string build;       ///< commit of the worker
+  std::size_t cases = 0;            ///< how many
+  std::string cases_hash;           ///< and which
+  std::string machine;              ///< CPU model
+  std::string build;                ///< commit of the worker
+  double case_timeout_seconds = 0;  ///< may differ when the run is taken up
 };
 
 nlohmann::json to_json(const Plan& plan);

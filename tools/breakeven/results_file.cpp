@@ -76,10 +76,13 @@ RunNotes run_notes(const Plan& plan, const std::string& command, const Catalog& 
 
 void write_results(const std::filesystem::path& path, const std::filesystem::path& journal,
                    const RunNotes& notes) {
-  // What was wrong in one round can't be trusted in the others: no time of it is written.
-  std::set<std::string> failed;
+  // What was wrong in one round can't be trusted in the others: no time of it is written. Nor is
+  // one of a case that could no longer be done (memory got tight): it is listed as skipped.
+  std::set<std::string> dropped;
   read_journal(journal, [&](const json& record) {
-    if (record.contains("error")) failed.insert(record.at("case").get<std::string>());
+    if (record.contains("error") || record.contains("skip")) {
+      dropped.insert(record.at("case").get<std::string>());
+    }
   });
   json context = json::object();
   RowText rows;
@@ -87,7 +90,7 @@ void write_results(const std::filesystem::path& path, const std::filesystem::pat
     if (record.contains("context")) {
       context = record["context"];
     } else if (record.contains("rows")) {
-      if (failed.contains(record.at("case").get<std::string>())) return;
+      if (dropped.contains(record.at("case").get<std::string>())) return;
       for (const json& row : record["rows"]) rows.add(row, record);
     } else if (record.contains("error")) {
       rows.add(error_row(record), record);

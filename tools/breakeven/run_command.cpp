@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 
 #include "reports/text.h"
@@ -97,6 +98,9 @@ RunOptions with_plan(RunOptions options, const json& plan) {
   if (!options.threads && plan.value("threads", json()).is_number()) {
     options.threads = plan["threads"].get<int>();
   }
+  if (!options.case_timeout_seconds && plan.value("case_timeout_seconds", 0.0) > 0) {
+    options.case_timeout_seconds = plan["case_timeout_seconds"].get<double>();
+  }
   if (!options.seed) options.seed = plan.value("seed", std::uint64_t{1});
   return options;
 }
@@ -135,8 +139,9 @@ Prepared prepare(const RunOptions& options, const json& old_plan) {
   settings.seed = plan.seed;
   settings.repetitions = plan.repetitions;
   settings.min_batch_seconds = plan.min_batch_seconds;
+  plan.case_timeout_seconds = options.case_timeout_seconds.value_or(kCaseTimeoutSeconds);
   settings.case_timeout =
-      std::chrono::milliseconds(static_cast<long long>(1000 * options.case_timeout_seconds));
+      std::chrono::milliseconds(static_cast<long long>(1000 * plan.case_timeout_seconds));
   for (const ShapesFile& file : plan.shapes) settings.shapes.emplace_back(file.path);
 
   run.catalog = load_catalog(settings);
@@ -198,6 +203,19 @@ void print_unreached(const std::vector<CaseState>& cases, std::size_t unreached)
   if (unreached > named) fmt::print("not reached: {} more\n", unreached - named);
 }
 
+/// What only a try could tell; `breakeven list` knows the others.
+void print_skipped(const std::vector<CaseState>& cases) {
+  std::map<std::string, std::vector<std::string>> by_reason;
+  for (const CaseState& state : cases) {
+    if (state.skip) by_reason[*state.skip].push_back(state.listed.name);
+  }
+  for (const auto& [reason, names] : by_reason) {
+    const std::string more =
+        names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : std::string();
+    fmt::print("skipped  {}{}\n         {}\n", names.front(), more, wrapped(reason, 9, 9));
+  }
+}
+
 void print_outcome(const Prepared& run, const Measurement& measurement, const fs::path& out) {
   const std::vector<CaseState>& cases = measurement.cases();
   std::size_t failed = 0, measured = 0, tried_in_vain = 0, unreached = 0;
@@ -212,15 +230,16 @@ void print_outcome(const Prepared& run, const Measurement& measurement, const fs
     if (!state.failure) continue;
     fmt::print("FAILED  {}\n        {}\n", state.listed.name, wrapped(*state.failure, 8, 8));
   }
+  print_skipped(cases);
   print_unreached(cases, unreached);
   for (const ListedModule& module : run.catalog.modules) {
     if (module.unavailable.empty()) continue;
     const std::string head = fmt::format("unavailable: {}: ", module.name);
     fmt::print("{}{}\n", head, wrapped(module.unavailable, 13, head.size()));
   }
-  const std::size_t skipped = run.selected.size() - run.runnable.size() + tried_in_vain;
-  fmt::print("{} cases measured, {} failed, {} skipped (`breakeven list` says why){}\n", measured,
-             failed, skipped,
+  const std::size_t listed = run.selected.size() - run.runnable.size();
+  fmt::print("{} cases measured, {} failed, {} skipped{}{}\n", measured, failed,
+             listed + tried_in_vain, listed > 0 ? " (`breakeven list` says why)" : "",
              unreached > 0 ? fmt::format(", {} not reached", unreached) : std::string());
   fmt::print("results: {}\n", out.string());
 }

@@ -31,8 +31,14 @@ class Verification : public BatchListener {
       fmt::print("FAILED  {}\n        {}\n", result.name,
                  wrapped(result.body.value("reason", ""), 8, 8));
       std::fflush(stdout);
+    } else if (result.outcome == Outcome::skipped) {
+      progress_.note(fmt::format("skipped: {}: {}", result.name, result.body.value("reason", "")));
     }
     show();
+  }
+
+  void on_trouble(const std::string& what) override {
+    progress_.note(fmt::format("between two cases: {}", what));
   }
 
   Stop stop() override {
@@ -108,10 +114,11 @@ int verify_command(const VerifyOptions& options) {
   Verification verification(selected.size() - unsupported, interrupt);
   const bool complete = verify_all(catalog, selected, settings, verification);
   verification.clear();
-  fmt::print("{} of {} cases right, {} failed, {} skipped (`breakeven list` says why)\n",
+  fmt::print("{} of {} cases right, {} failed, {} skipped{}\n",
              verification.count(Outcome::verified), selected.size(),
              verification.count(Outcome::failed),
-             unsupported + verification.count(Outcome::skipped));
+             unsupported + verification.count(Outcome::skipped),
+             unsupported > 0 ? " (`breakeven list` says why)" : "");
   for (const ListedModule& module : catalog.modules) {
     if (!module.unavailable.empty()) {
       const std::string head = fmt::format("unavailable: {}: ", module.name);

@@ -1,6 +1,7 @@
 // A worker that speaks the protocol of breakeven-bench and misbehaves on request. A case does what
 // its shape's name begins with: good, wrong, killed, aborted, hang, garbage, silent, torn, skip,
-// untimed, slow, turning (right once, wrong from then on).
+// untimed, slow, turning (right once, wrong from then on), fading (right once, then skipped),
+// parting (right, and killed afterwards).
 //
 // FAKE_SHAPES       shapes of module `fake`, separated by blanks (those of `fake2`: the good ones)
 // FAKE_LOG          file that gets a line "<name> <threads>" when a case starts
@@ -122,7 +123,9 @@ class Worker {
       std::raise(SIGKILL);
     }
     if (is("slow")) std::this_thread::sleep_for(std::chrono::milliseconds(700));
-    finish(name, is("wrong") || (is("turning") && again), is("skip"), is("untimed"));
+    finish(name, is("wrong") || (is("turning") && again), is("skip") || (is("fading") && again),
+           is("untimed"));
+    if (is("parting")) std::raise(SIGKILL);
     if (is("untimed")) pause();
   }
 
