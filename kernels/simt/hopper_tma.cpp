@@ -1,0 +1,173 @@
+// TMA: boxes of a matrix to shared memory and back, at moments drawn from the seed.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <deque>
+
+#include "kernels/simt/hopper.h"
+#include "kernels/simt/hopper_state.h"
+
+namespace breakeven::simt {
+
+namespace {
+
+/// A store: first it reads shared memory, some time later it writes.
+struct Store {
+  ptx::TensorMap map;
+  int column = 0;
+  int row = 0;
+  std::uint32_t offset = 0;
+  HopperBlock* from = nullptr;
+  std::vector<std::byte> source;   ///< what was to be stored, as threads saw it at the start
+  std::vector<std::byte> content;  ///< shared memory from the 1024 bytes that hold `offset` on
+  std::shared_ptr<Later> read;
+  std::shared_ptr<Later> written;
+
+  /// The source must be untouched until its reader is waited for, even if it has been read.
+  void require_untouched() const {
+    const std::byte* const now = from->block().shared_begin() + offset;
+    if (!std::equal(source.begin(), source.end(), now)) {
+      fault("a tma_store's source was written over before tma_store_wait_read");
+    }
+  }
+  void do_read() {
+    if (!content.empty()) return;
+    const std::size_t begin = offset / 1024 * 1024;
+    const std::size_t end = offset + static_cast<std::size_t>(box_bytes(map));
+    content.resize(end - begin);
+    for (std::size_t at = offset; at < end; at += 16) {
+      std::memcpy(content.data() + (at - begin), from->visible(at), 16);
+    }
+  }
+  void do_write() {
+    do_read();
+    store_box(map, column, row, content.data(), offset % 1024);
+  }
+};
+
+/// One thread's stores.
+struct Stores {
+  std::vector<std::shared_ptr<Store>> open;
+  std::deque<std::vector<std::shared_ptr<Store>>> groups;  ///< whose reads nobody has waited for
+  std::deque<std::vector<std::shared_ptr<Store>>> unwritten;
+};
+
+class BlockStores : public State {
+ public:
+  Stores& mine() { return stores_[current_thread().number]; }
+
+  void thread_finished(Thread& thread) override {
+    const auto found = stores_.find(thread.number);
+    if (found == stores_.end()) return;
+    if (!found->second.open.empty()) fault("returned without tma_store_commit after a tma_store");
+    if (!found->second.groups.empty()) {
+      fault("returned without tma_store_wait: its stores may still read shared memory");
+    }
+    for (const auto& group : found->second.unwritten) {
+      for (const auto& store : group) finish_now(*store->written);
+    }
+  }
+
+ private:
+  std::map<int, Stores> stores_;
+};
+
+std::uint32_t tma_address(const void* shared, const ptx::TensorMap& map, const char* what) {
+  require_aligned(shared, 128, what);
+  const std::size_t offset = shared_offset(shared, what);
+  const auto bytes = static_cast<std::size_t>(box_bytes(map));
+  if (offset + bytes > current_block().shared_capacity()) {
+    fault(fmt::format("{}: a box of {} bytes at byte {} of {}", what, bytes, offset,
+                      current_block().shared_capacity()));
+  }
+  return static_cast<std::uint32_t>(offset);
+}
+
+void start_load(HopperBlock& to, std::uint32_t offset, const ptx::TensorMap& map,
+                std::size_t barrier, int column, int row) {
+  const auto bytes = static_cast<std::size_t>(box_bytes(map));
+  if (!to.barrier(barrier, "tma_load").shown) {
+    fault("tma_load: no mbarrier_fence_init by the thread that made the barrier");
+  }
+  to.require_free(offset, bytes, true, "tma_load");
+  to.add_writer(offset, bytes, 1);
+  std::memset(to.block().shared_begin() + offset, 0xFF, bytes);
+  to.show_written(offset, bytes);
+  later("a TMA load", [&to, offset, map, barrier, column, row, bytes] {
+    if (!to.alive()) fault("a TMA load arrives in a block that has ended");
+    load_box(map, column, row, to.block().shared_begin(), offset);
+    to.show_written(offset, bytes);
+    to.add_writer(offset, bytes, -1);
+    to.complete_bytes(barrier, static_cast<std::int64_t>(bytes));
+  });
+}
+
+}  // namespace
+
+void tma_load(void* shared, const ptx::TensorMap& map, std::uint64_t* barrier, int column, int row,
+              std::uint32_t cta_mask) {
+  const Quiet quiet;
+  const std::uint32_t offset = tma_address(shared, map, "tma_load");
+  require_aligned(barrier, 8, "tma_load's barrier");
+  const std::size_t barrier_at = shared_offset(barrier, "tma_load's barrier");
+  if (cta_mask == 0) {
+    start_load(hopper(), offset, map, barrier_at, column, row);
+    return;
+  }
+  for (int rank = 0; rank < 16; ++rank) {
+    if ((cta_mask >> rank & 1) == 0) continue;
+    start_load(peer(rank, "tma_load_multicast"), offset, map, barrier_at, column, row);
+  }
+}
+
+void tma_store(const ptx::TensorMap& map, const void* shared, int column, int row) {
+  const Quiet quiet;
+  auto store = std::make_shared<Store>();
+  store->map = map;
+  store->column = column;
+  store->row = row;
+  store->offset = tma_address(shared, map, "tma_store");
+  store->from = &hopper();
+  const auto bytes = static_cast<std::size_t>(box_bytes(map));
+  hopper().require_free(store->offset, bytes, false, "tma_store");
+  hopper().add_reader(store->offset, bytes, 1);
+  const std::byte* const begin = current_block().shared_begin() + store->offset;
+  store->source.assign(begin, begin + bytes);
+  Store* const kept = store.get();  // by this thread's lists, until both are done
+  store->read = later("a TMA store's read", [kept] { kept->do_read(); });
+  store->written = later("a TMA store's write", [kept] { kept->do_write(); });
+  block_state<BlockStores>().mine().open.push_back(std::move(store));
+}
+
+void tma_store_commit() {
+  const Quiet quiet;
+  Stores& mine = block_state<BlockStores>().mine();
+  mine.groups.push_back(mine.open);
+  mine.unwritten.push_back(std::move(mine.open));
+  mine.open.clear();
+}
+
+void tma_store_wait(int pending, bool only_reads) {
+  const Quiet quiet;
+  Stores& mine = block_state<BlockStores>().mine();
+  const auto most = static_cast<std::size_t>(pending);
+  for (; mine.groups.size() > most; mine.groups.pop_front()) {
+    for (const auto& store : mine.groups.front()) {
+      store->require_untouched();
+      finish_now(*store->read);
+      hopper().add_reader(store->offset, static_cast<std::size_t>(box_bytes(store->map)), -1);
+    }
+  }
+  if (only_reads) return;
+  for (; mine.unwritten.size() > most; mine.unwritten.pop_front()) {
+    for (const auto& store : mine.unwritten.front()) finish_now(*store->written);
+  }
+}
+
+void fence_async_proxy() {
+  const Quiet quiet;
+  hopper().fence();
+}
+
+}  // namespace breakeven::simt
