@@ -1,0 +1,45 @@
+// What the mma.sync rungs' choice needs to know of each architecture. A tuner measures the shares
+// on a real GPU and writes this table again. Until then they are estimates: the share of issue
+// slots and shared-memory passes that the main loops leave to the tensor core.
+#pragma once
+
+#include <array>
+
+namespace breakeven::matmul {
+
+/// The tiles that the best rung is compiled for, in the order of Gemm::tiling and of the shares.
+/// The first kMmaBaseTiles are compiled for every precision and layout; the others not for 8-bit
+/// operands, which come in half the bytes and gain nothing, nor for those without 16-byte vectors.
+inline constexpr std::array kMmaTileNames = {"128x128", "64x64", "128x256", "256x128"};
+inline constexpr int kMmaBaseTiles = 2;
+
+struct MmaArchitecture {
+  int compute_capability;  ///< the entry holds from here to the next one
+  double mma_rate;         ///< multiply-adds of 16-bit operands through mma.sync, per SM and cycle
+  double l2_bytes;         ///< that an SM gets from the L2 cache in a cycle
+  double memory_bytes;     ///< that the whole GPU gets from memory in a cycle
+  int shared_bytes;        ///< of an SM
+  std::array<double, kMmaTileNames.size()> shares;  ///< of mma_rate, where copies hold nothing back
+};
+
+// Rates are the vendor's figures over SMs and clock; sm_90's is what published measurements reach
+// without wgmma (62 % of its peak).
+inline constexpr MmaArchitecture kMmaArchitectures[] = {
+    {80, 1024, 48, 1400, 164 << 10, {0.90, 0.70, 0.93, 0.93}},
+    {86, 512, 48, 450, 100 << 10, {0.90, 0.75, 0.92, 0.92}},
+    {89, 512, 48, 350, 100 << 10, {0.90, 0.75, 0.92, 0.92}},
+    {90, 1270, 56, 1900, 228 << 10, {0.88, 0.68, 0.92, 0.92}},
+    {100, 1024, 56, 4000, 228 << 10, {0.88, 0.70, 0.92, 0.92}},
+    {120, 512, 48, 750, 100 << 10, {0.90, 0.75, 0.92, 0.92}},
+};
+
+/// The newest entry that isn't newer than the GPU.
+inline const MmaArchitecture& mma_architecture(int compute_capability) {
+  const MmaArchitecture* found = &kMmaArchitectures[0];
+  for (const MmaArchitecture& each : kMmaArchitectures) {
+    if (each.compute_capability <= compute_capability) found = &each;
+  }
+  return *found;
+}
+
+}  // namespace breakeven::matmul

@@ -1,0 +1,97 @@
+// Rung 4 of the tensor-core ladder, for any precision: the pipelined main loop with the tile that
+// suits the problem, tiles in bands that share the L2 cache, C in 16-byte stores with bias and
+// activation, and k split among blocks where there are too few tiles: partial sums are stored and
+// added up in their order, so that the result is the same every time.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/matmul/mma_launch.h"
+#include "kernels/matmul/mma_plan.h"
+
+namespace breakeven::matmul {
+
+/// C from the partial sums; a thread adds up each of its elements in the order of k.
+template <Precision kPrecision>
+__global__ void __launch_bounds__(256) mma_reduce_kernel(const __grid_constant__ MmaProblem p) {
+  using Output = typename MmaTypes<kPrecision>::Output;
+  using Sum = typename MmaTypes<kPrecision>::Accumulator;
+  const std::int64_t threads = static_cast<std::int64_t>(gridDim.x) * blockDim.x;
+  const std::int64_t split_stride = p.m * p.partial_ld;
+  for (std::int64_t i = static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+       i < p.m * p.n; i += threads) {
+    const std::int64_t row = i / p.n;
+    const std::int64_t column = i - row * p.n;
+    const Sum* from = static_cast<const Sum*>(p.partial) + row * p.partial_ld + column;
+    Sum sum = 0;
+#pragma unroll 4
+    for (int split = 0; split < p.splits; ++split) sum += from[split * split_stride];
+    static_cast<Output*>(p.c)[row * p.ldc + column] = mma_finish<Output>(p, sum, column);
+  }
+}
+
+/// Starts tile `kTile`, or hands on to the next one.
+template <Precision kPrecision, int kTile = 0>
+void mma_start_tile(const MmaProblem& p, int tile, const MmaLayouts& layouts, Stream stream) {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  constexpr MmaConfig kConfig = mma_tile_config(kTile, kElementBytes);
+  if (tile != kTile) {
+    constexpr int kNext = kTile + 1;
+    if constexpr (has_mma_tile(kNext, kElementBytes, false) && kNext < kMmaTileNames.size()) {
+      mma_start_tile<kPrecision, kNext>(p, tile, layouts, stream);
+    }
+  } else if (!layouts.strided()) {
+    mma_start_vectors<kPrecision, kConfig>(p, layouts, stream);
+  } else if constexpr (has_mma_tile(kTile, kElementBytes, true)) {
+    mma_start_strided<kPrecision, kConfig>(p, stream);
+  }
+}
+
+template <Precision kPrecision>
+MmaPlan mma_tiles_plan(const Gemm& gemm, const Gpu& gpu) {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  return plan_mma(gemm, gpu, kElementBytes, mma_layouts(gemm, kElementBytes).strided());
+}
+
+template <Precision kPrecision>
+std::size_t mma_tiles_workspace(const Gemm& gemm, const Gpu& gpu) {
+  return mma_partial_bytes(gemm, mma_tiles_plan<kPrecision>(gemm, gpu));
+}
+
+template <Precision kPrecision>
+void mma_tiles_launch(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  const MmaPlan plan = mma_tiles_plan<kPrecision>(gemm, gpu);
+  MmaProblem p =
+      mma_problem<kPrecision>(gemm, mma_tile_config(plan.tile, kElementBytes), TileOrder::grouped);
+  p.splits = plan.splits;
+  p.split_k = plan.split_k;
+  p.partial = workspace;
+  p.partial_ld = mma_partial_ld(gemm.shape.n);
+  mma_start_tile<kPrecision>(p, plan.tile, mma_layouts(gemm, kElementBytes), stream);
+  if (plan.splits == 1) return;
+  constexpr int kThreads = 256;
+  constexpr std::int64_t kMostBlocks = 1 << 20;
+  const std::int64_t blocks = std::min(ceil_div(p.m * p.n, kThreads), kMostBlocks);
+  launch(mma_reduce_kernel<kPrecision>, {dim3(static_cast<unsigned>(blocks)), dim3(kThreads)},
+         stream, p);
+}
+
+template <Precision kPrecision>
+Rung mma_tiles_rung() {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  Rung rung{"mma_tiles",
+            kPrecision,
+            mma_min_compute(kPrecision),
+            kAnyCompute,
+            mma_unsupported<kPrecision>,
+            mma_tiles_workspace<kPrecision>,
+            mma_tiles_launch<kPrecision>};
+  for (int tile = 0; tile < static_cast<int>(kMmaTileNames.size()); ++tile) {
+    if (has_mma_tile(tile, kElementBytes, false)) rung.tilings.push_back(kMmaTileNames[tile]);
+  }
+  return rung;
+}
+
+}  // namespace breakeven::matmul

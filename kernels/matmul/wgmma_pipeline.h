@@ -1,0 +1,209 @@
+// The main loop of the later rungs. One warp group only fetches: it gives up its registers and runs
+// ahead by as many stages as there are. The others only multiply, 64 rows or more each, and release
+// a stage once the multiplications that read it have ended. Blocks walk over tiles, so that the
+// fetching of the next tile goes on while the sums of this one are stored.
+//
+//   full[stage]   one arrival, which announces the stage's bytes: it can be read
+//   empty[stage]  one arrival per multiplying warp group of the cluster: it can be written, here
+//                 and, since half of B comes from there, in the other block
+#pragma once
+
+#include "kernels/matmul/wgmma_store.h"
+#include "kernels/matmul/wgmma_tile.h"
+
+namespace breakeven::matmul {
+
+/// Of each thread of a fetching and of a multiplying warp group: 40 + 2 x 232 = 3 x 168, with which
+/// a block of 384 threads starts. In 24 the fetching loop doesn't fit without spilling.
+inline constexpr int kFetchRegisters = 40;
+inline constexpr int kMultiplyRegisters = 232;
+
+/// Where a pipeline of stages is; `parity` is that of the phase to wait for in full[stage].
+struct WgmmaStage {
+  int stage = 0;
+  int parity = 0;
+
+  template <int kStages>
+  __device__ __forceinline__ void advance() {
+    if (++stage == kStages) {
+      stage = 0;
+      parity ^= 1;
+    }
+  }
+};
+
+template <class Operands, class Tile>
+struct WgmmaShared {
+  char* a;
+  char* b;
+  char* staging;
+  ptx::Mbarrier* full;
+  ptx::Mbarrier* empty;
+
+  static constexpr int kBytesA = Tile::m * 128;
+  static constexpr int kBytesB = Tile::n * 128;
+  static constexpr int kStaging = Tile::staged ? Tile::consumers * kWgmmaStagingBytes : 0;
+
+  __device__ __forceinline__ WgmmaShared() {
+    ptx::SharedMemory shared;
+    a = shared.take<char>(Tile::stages * kBytesA, 1024);
+    b = shared.take<char>(Tile::stages * kBytesB, 1024);
+    staging = Tile::staged ? shared.take<char>(kStaging, 1024) : nullptr;
+    full = shared.take<ptx::Mbarrier>(Tile::stages);
+    empty = shared.take<ptx::Mbarrier>(Tile::stages);
+  }
+  static constexpr int bytes() {
+    return Tile::stages * (kBytesA + kBytesB) + kStaging +
+           ptx::shared_bytes(8 * Tile::stages, 8 * Tile::stages);
+  }
+};
+
+/// The tile of the cluster's turn `turn`, as this block's first row and column.
+template <class Tile>
+__device__ __forceinline__ TilePosition wgmma_origin(const WgmmaProblem& p, int turn, int rank) {
+  TilePosition tile;
+  if constexpr (Tile::order == TileOrder::rows) {
+    tile = {turn / p.tile_columns, turn % p.tile_columns};  // 32 bits: fewer registers
+  } else {
+    tile = TileSchedule{p.tile_rows, p.tile_columns, Tile::order}.at(turn);
+  }
+  return {(tile.row * Tile::cluster + rank) * Tile::m, tile.column * Tile::n};
+}
+
+/// What the fetching thread does.
+template <class Operands, class Tile>
+__device__ __forceinline__ void fetch_tiles(const WgmmaShared<Operands, Tile>& shared,
+                                            const ptx::TensorMap& map_a,
+                                            const ptx::TensorMap& map_b, const WgmmaProblem& p,
+                                            int first, int step, int rank) {
+  using Shared = WgmmaShared<Operands, Tile>;
+  const int turns = p.tile_rows * p.tile_columns;
+  WgmmaStage at;
+  for (int turn = first; turn < turns; turn += step) {
+    const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
+    for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
+      // A stage that was never used counts as released: the phase before the first has ended.
+      ptx::mbarrier_wait(shared.empty + at.stage, at.parity ^ 1);
+      ptx::Mbarrier* const full = shared.full + at.stage;
+      const int k0 = k_tile * Operands::depth;
+      ptx::mbarrier_arrive_expect_tx(full, Tile::stage_bytes);
+      load_a<Operands, Tile::m>(shared.a + at.stage * Shared::kBytesA, map_a, full, origin.row, k0);
+      load_b<Operands, Tile::n, Tile::cluster>(shared.b + at.stage * Shared::kBytesB, map_b, full,
+                                               origin.column, k0, rank);
+      at.template advance<Tile::stages>();
+    }
+  }
+}
+
+/// Tells every block of the cluster that this warp group has read the stage.
+template <class Tile>
+__device__ __forceinline__ void release_stage(ptx::Mbarrier* empty) {
+  const int thread = static_cast<int>(threadIdx.x) % 128;
+  if constexpr (Tile::cluster == 1) {
+    if (thread == 0) ptx::mbarrier_arrive(empty);
+  } else {
+    if (thread < Tile::cluster) ptx::mbarrier_arrive_remote(empty, thread);
+  }
+}
+
+/// What multiplying warp group number `group` does.
+template <class Operands, class Tile>
+__device__ __forceinline__ void multiply_tiles(const WgmmaShared<Operands, Tile>& shared,
+                                               const ptx::TensorMap& map_c, const WgmmaProblem& p,
+                                               int first, int step, int rank, int group) {
+  using Shared = WgmmaShared<Operands, Tile>;
+  using Output = typename Operands::Output;
+  constexpr int kRows = Tile::m / Tile::consumers;
+  constexpr int kParts = kRows / 64;
+  const int turns = p.tile_rows * p.tile_columns;
+  WgmmaStage at;
+  for (int turn = first; turn < turns; turn += step) {
+    float d[kParts][Tile::n / 2];
+    ptx::Mbarrier* unreleased = nullptr;
+    for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
+      ptx::mbarrier_wait(shared.full + at.stage, at.parity);
+      multiply_tile<Operands, kParts, Tile::n>(
+          d, shared.a + at.stage * Shared::kBytesA + group * kRows * 128,
+          shared.b + at.stage * Shared::kBytesB, k_tile == 0);
+      ptx::wgmma_wait<1>();  // the previous tile's; this one's go on
+      if (k_tile > 0) release_stage<Tile>(unreleased);
+      unreleased = shared.empty + at.stage;
+      at.template advance<Tile::stages>();
+    }
+    ptx::wgmma_wait<0>();
+    hold_sums(d);
+    release_stage<Tile>(unreleased);
+    const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
+    const int m0 = origin.row + group * kRows;
+    finish_sums<Output, kParts, Tile::n>(d, p, origin.column);
+    if (Tile::staged && p.store_by_tma) {
+      stage_sums<Output, kParts, Tile::n>(d, map_c, p, shared.staging + group * kWgmmaStagingBytes,
+                                          m0, origin.column, 1 + group);
+    } else {
+      store_sums<Output, kParts, Tile::n>(d, p, m0, origin.column);
+    }
+  }
+  if (Tile::staged && threadIdx.x % 128 == 0) ptx::tma_store_wait_read<0>();
+}
+
+template <class Operands, class Tile>
+__global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
+    wgmma_pipeline(const __grid_constant__ ptx::TensorMap map_a,
+                   const __grid_constant__ ptx::TensorMap map_b,
+                   const __grid_constant__ ptx::TensorMap map_c,
+                   const __grid_constant__ WgmmaProblem p) {
+  const WgmmaShared<Operands, Tile> shared;
+  if (threadIdx.x == 0) {
+    for (int stage = 0; stage < Tile::stages; ++stage) {
+      ptx::mbarrier_init(shared.full + stage, 1);
+      ptx::mbarrier_init(shared.empty + stage, Tile::consumers * Tile::cluster);
+    }
+    ptx::mbarrier_fence_init();
+  }
+  if constexpr (Tile::cluster > 1) {
+    ptx::cluster_sync();
+  } else {
+    __syncthreads();
+  }
+  const int rank = Tile::cluster > 1 ? ptx::cluster_rank() : 0;
+  const int first = static_cast<int>(blockIdx.x) / Tile::cluster;
+  const int step = static_cast<int>(gridDim.x) / Tile::cluster;
+  const int group = static_cast<int>(threadIdx.x) / 128;
+  if (group == 0) {
+    ptx::setmaxnreg_decrease<kFetchRegisters>();
+    if (threadIdx.x == 0) fetch_tiles(shared, map_a, map_b, p, first, step, rank);
+    __syncwarp();
+  } else {
+    ptx::setmaxnreg_increase<kMultiplyRegisters>();
+    multiply_tiles(shared, map_c, p, first, step, rank, group - 1);
+  }
+  // A block whose memory the other still writes, or at whose barriers it still arrives, must stay.
+  if constexpr (Tile::cluster > 1) ptx::cluster_sync();
+}
+
+/// For wgmma_launch(). kPersistent: as many blocks as there are multiprocessors walk over the
+/// tiles, else there is one for each tile.
+template <class Tile, bool kPersistent>
+struct WgmmaPipeline {
+  static_assert(Tile::consumers == 2, "of whom the registers are shared out");
+
+  template <class Operands>
+  static void call(const Gemm& gemm, const Gpu& gpu, Stream stream) {
+    using Output = typename Operands::Output;
+    const WgmmaProblem p = wgmma_problem<Operands, Tile>(gemm);
+    std::int64_t clusters = static_cast<std::int64_t>(p.tile_rows) * p.tile_columns;
+    if (kPersistent)
+      clusters = std::min<std::int64_t>(clusters, std::max(1, gpu.sms / Tile::cluster));
+    const ptx::TensorMap map_a = wgmma_map_a<Operands, Tile>(gemm);
+    const ptx::TensorMap map_c =
+        p.store_by_tma ? wgmma_map<Output>(gemm.c, p.m, p.n, gemm.ldc, 64, 128 / sizeof(Output))
+                       : map_a;
+    launch(wgmma_pipeline<Operands, Tile>,
+           Grid{dim3(static_cast<unsigned>(clusters * Tile::cluster)),
+                dim3(128 * (Tile::consumers + 1)), WgmmaShared<Operands, Tile>::bytes(),
+                Tile::cluster},
+           stream, map_a, wgmma_map_b<Operands, Tile>(gemm), map_c, p);
+  }
+};
+
+}  // namespace breakeven::matmul
