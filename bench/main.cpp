@@ -6,6 +6,7 @@
 
 #include "bench/google.h"
 #include "bench/modes.h"
+#include "bench/tune_mode.h"
 
 namespace breakeven {
 namespace {
@@ -107,6 +108,7 @@ int run(const char* program, const BenchOptions& options) {
     return 0;
   }
   const Workloads workloads = load_workloads(options.shapes);
+  if (options.mode == Mode::tune) return tune(known_modules(), workloads, options, std::cout);
   const ModuleInfo module = choose_module(known_modules(), options, workloads, threads);
   return with_module(module, workloads, options, threads, std::move(facts));
 }

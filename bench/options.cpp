@@ -39,6 +39,21 @@ double seconds(std::string_view flag, std::string_view text) {
   return *number;
 }
 
+/// "90s", "8m", "1h30m" in seconds.
+double duration(std::string_view flag, std::string_view text) {
+  double total = 0;
+  for (std::string_view rest = text; !rest.empty() || text.empty();) {
+    const std::size_t unit = rest.find_first_of("hms");
+    const auto number = parse_number<double>(rest.substr(0, unit));
+    if (unit == std::string_view::npos || !number || !std::isfinite(*number) || *number <= 0) {
+      throw UsageError(fmt::format("{}={}: give a time such as 90s, 8m or 1h30m", flag, text));
+    }
+    total += *number * (rest[unit] == 'h' ? 3600 : rest[unit] == 'm' ? 60 : 1);
+    rest.remove_prefix(unit + 1);
+  }
+  return total;
+}
+
 std::string format_name(std::string_view flag, std::string_view text) {
   if (text != "console" && text != "json" && text != "csv") {
     throw UsageError(fmt::format("{}={}: give console, json or csv", flag, text));
@@ -78,6 +93,12 @@ const std::map<std::string_view, Setter>& value_flags() {
       {"--cases", [](auto& o, auto f, auto v) { o.cases = not_empty(f, v); }},
       {"--events", [](auto& o, auto f, auto v) { o.events = not_empty(f, v); }},
       {"--seed", [](auto& o, auto f, auto v) { o.seed = whole_number<std::uint64_t>(f, v, 0); }},
+      {"--tune",
+       [](auto& o, auto f, auto v) {
+         o.mode = Mode::tune;
+         o.tune_seconds = duration(f, v);
+       }},
+      {"--tune_out", [](auto& o, auto f, auto v) { o.tune_out = not_empty(f, v); }},
       {"--benchmark_filter", [](auto& o, auto, auto v) { o.filter = v; }},
       {"--benchmark_min_time",
        [](auto& o, auto f, auto v) { o.min_batch_seconds = seconds(f, v); }},
@@ -102,6 +123,7 @@ const std::map<std::string_view, Setter>& value_flags() {
 const std::map<std::string_view, Setter>& bare_flags() {
   static const std::map<std::string_view, Setter> flags = {
       {"--verify", [](auto& o, auto, auto) { o.mode = Mode::verify; }},
+      {"--tune", [](auto& o, auto, auto) { o.mode = Mode::tune; }},
       {"--list", [](auto& o, auto, auto) { o.mode = Mode::list; }},
       {"--modules", [](auto& o, auto, auto) { o.mode = Mode::modules; }},
       {"--facts", [](auto& o, auto, auto) { o.mode = Mode::facts; }},
@@ -153,6 +175,9 @@ std::string_view help_text() {
   --cases=FILE       run exactly the rows named there, one a line, in this order
   --events=PATH      append one JSON object a line: context, start, rows, verified, skip, error, end
   --verify           check every row once against the reference, time nothing
+  --tune[=TIME]      find the fastest tiling of each product of a list on this GPU, within TIME
+                     (90s, 8m, 1h30m), and write it into the sources, to be built and committed
+  --tune_out=FOLDER  write it there instead of into kernels/
   --list             the rows of the module, as JSON
   --modules          the modules, as JSON; opens none
   --facts            what is known of this machine (and of the module), as JSON

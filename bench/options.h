@@ -18,7 +18,7 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum class Mode { run, verify, list, list_names, modules, facts, help };
+enum class Mode { run, verify, tune, list, list_names, modules, facts, help };
 
 struct BenchOptions {
   Mode mode = Mode::run;
@@ -30,6 +30,8 @@ struct BenchOptions {
   std::optional<std::string> events;  ///< path that the event stream is appended to
   std::optional<std::uint64_t> seed;  ///< given without --cases: shuffles the rows
   bool energy = false;
+  std::optional<double> tune_seconds;             ///< absent: until all is tuned
+  std::optional<std::filesystem::path> tune_out;  ///< folder; absent: each table's own place
 
   // Google Benchmark's flags that this program carries out itself.
   double min_batch_seconds = 0.02;

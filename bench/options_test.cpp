@@ -49,6 +49,17 @@ TEST(Options, TakesMinTimeOfOldAndNewGoogleBenchmark) {
   }
 }
 
+TEST(Options, TuningTakesATimeOrNone) {
+  EXPECT_EQ(parse({"--tune"}).mode, Mode::tune);
+  EXPECT_FALSE(parse({"--tune"}).tune_seconds);
+  EXPECT_EQ(parse({"--tune=90s"}).tune_seconds, 90);
+  EXPECT_EQ(parse({"--tune=1h2m3s"}).tune_seconds, 3723);
+  EXPECT_EQ(parse({"--tune=8m", "--tune_out=a"}).mode, Mode::tune);
+  for (const char* bad : {"", "8", "m", "8x", "-1s", "0s", "nan", "1h-1s", "1e999s"}) {
+    EXPECT_NE(complaint({std::string("--tune=") + bad}).find("1h30m"), std::string::npos) << bad;
+  }
+}
+
 TEST(Options, PassesOtherGoogleBenchmarkFlagsOn) {
   const BenchOptions options = parse({"--benchmark_perf_counters=CYCLES", "--v=1"});
   EXPECT_EQ(options.benchmark_flags,

@@ -187,6 +187,31 @@ TEST(Program, VerifiesWithoutTiming) {
   EXPECT_NE(wrong.out.find("exceeds limit"), std::string::npos) << wrong.out;
 }
 
+TEST(Program, TunesAndWritesTheTable) {
+  const std::string table = ::testing::TempDir() + "fake_tuned.txt";
+  std::remove(table.c_str());
+  const Result result = bench(kFake + "--tune=10m --tune_out=" + ::testing::TempDir() +
+                              " --benchmark_min_time=0.001");
+  EXPECT_EQ(result.status, 1) << result.error;  // one of the ways is wrong
+  EXPECT_EQ(read(table), "ragged_1x1x1 f32 right plain\nragged_primes_7x11x13 f32 right plain\n");
+  EXPECT_NE(result.out.find("exceeds limit"), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("2 of 2 cases tuned; written to"), std::string::npos) << result.out;
+}
+
+TEST(Program, WithoutTimeATableStaysAsItIs) {
+  const std::string table = ::testing::TempDir() + "fake_tuned.txt";
+  std::ofstream(table) << "as it was\n";
+  const Result result = bench(kFake + "--tune=0.000001s --tune_out=" + ::testing::TempDir());
+  EXPECT_EQ(result.status, 0) << result.error;
+  EXPECT_EQ(read(table), "as it was\n");
+}
+
+TEST(Program, SaysWhyNothingCanBeTuned) {
+  expect_usage("--module=nonesuch --tune", "there is no such module");
+  expect_usage(kFake + "--tune --tune_out=/nonexistent/folder", "give --tune_out=FOLDER");
+  expect_usage("--tune=soon", "1h30m");
+}
+
 TEST(Program, HelpAndNames) {
   const Result help = bench("--help");
   EXPECT_EQ(help.status, 0);

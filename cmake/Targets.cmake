@@ -15,7 +15,8 @@ endif()
 if(TARGET dep::cuda)
   target_compile_options(
     breakeven_options INTERFACE $<$<COMPILE_LANGUAGE:CUDA>:-Werror all-warnings
-                                -Xptxas --warn-on-spills --expt-relaxed-constexpr>)
+                                -Xptxas --warn-on-spills --expt-relaxed-constexpr
+                                --compress-mode=size>)
 endif()
 
 # breakeven_library(<name> SOURCES … [LIBS …])

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "reference/workload.h"
@@ -33,6 +35,7 @@ struct Options {
   int threads = 0;  ///< CPU threads; 0 on GPU rows
   Cache cache = Cache::warm;
   Launch launch = Launch::stream;
+  std::string way = {};  ///< one of Implementation::ways; "": the implementation chooses
 };
 
 /// Seconds to move a case's operands, measured apart; absent where nothing moves.
@@ -121,6 +124,29 @@ struct Implementation {
 
   /// Allocates and fills. Throws Unsupported where only a try can tell.
   std::function<std::unique_ptr<Kernel>(const Workload&, Precision, const Options&)> load;
+
+  /// The ways of doing a case among which a tuner may look for the fastest, as Options::way names
+  /// them; {}: not for tuning. They make no rows of their own.
+  std::function<std::vector<std::string>(const Workload&, Precision)> ways = {};
+};
+
+/// The fastest way that a tuner found for a case.
+struct Tuned {
+  const Workload* workload = nullptr;
+  Precision precision = Precision::f32;
+  std::string implementation;
+  std::string way;
+};
+
+/// A source file that a tuner writes: how the implementations of `op` with ways are chosen from.
+struct TuningTable {
+  std::string op;
+  std::filesystem::path file;       ///< from the project's root
+  std::vector<std::string> shapes;  ///< workloads worth tuning, the most valuable first
+  std::vector<Precision> precisions;
+
+  /// The file's new text: what it held, with `found` in place of older entries of this device.
+  std::function<std::string(const std::vector<Tuned>& found)> text;
 };
 
 /// The sum of a workload's operands: the footprint of an implementation without scratch.
@@ -140,8 +166,12 @@ class Registry {
   }
   const std::vector<Implementation>& implementations() const { return implementations_; }
 
+  void add(TuningTable table) { tuning_tables_.push_back(std::move(table)); }
+  const std::vector<TuningTable>& tuning_tables() const { return tuning_tables_; }
+
  private:
   std::vector<Implementation> implementations_;
+  std::vector<TuningTable> tuning_tables_;
 };
 
 /// Workload x implementation x precision x options: one line of results.

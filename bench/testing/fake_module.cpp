@@ -79,6 +79,21 @@ void crash(std::vector<float>&) {
   std::raise(SIGSEGV);
 }
 
+/// Ways that differ in their time, and one that is quick and wrong.
+void make_tunable(Implementation& implementation) {
+  implementation.ways = [](const Workload&, Precision) {
+    return std::vector<std::string>{"slow", "wrong", "plain"};
+  };
+  implementation.load = [](const Workload& workload, Precision, const Options& options) {
+    PlainMatmul::Then then = [](std::vector<float>&) {};
+    if (options.way == "wrong") then = [](std::vector<float>& c) { c[c.size() / 2] += 1; };
+    if (options.way == "slow") {
+      then = [](std::vector<float>&) { std::this_thread::sleep_for(std::chrono::milliseconds(5)); };
+    }
+    return std::make_unique<PlainMatmul>(workload, then);
+  };
+}
+
 void add_matmul(Registry& registry, const char* name, PlainMatmul::Then then) {
   Implementation implementation;
   implementation.op = "matmul";
@@ -93,10 +108,30 @@ void add_matmul(Registry& registry, const char* name, PlainMatmul::Then then) {
       return std::string("this competitor is never available");
     };
   }
+  if (std::strcmp(name, "right") == 0) make_tunable(implementation);
   registry.add(std::move(implementation));
 }
 
+/// A table of one line a case, as "shape precision implementation way".
+TuningTable tuning_table() {
+  TuningTable table;
+  table.op = "matmul";
+  table.file = "kernels/matmul/fake_tuned.txt";
+  table.shapes = {"ragged_1x1x1", "ragged_primes_7x11x13"};
+  table.precisions = {Precision::f32};
+  table.text = [](const std::vector<Tuned>& found) {
+    std::string text;
+    for (const Tuned& tuned : found) {
+      text += tuned.workload->shape() + " " + std::string(traits(tuned.precision).name) + " " +
+              tuned.implementation + " " + tuned.way + "\n";
+    }
+    return text;
+  };
+  return table;
+}
+
 void add_kernels(Registry& registry) {
+  registry.add(tuning_table());
   add_matmul(registry, "right", [](std::vector<float>&) {});
   add_matmul(registry, "wrong", [](std::vector<float>& c) { c[c.size() / 2] += 1; });
   add_matmul(registry, "nan",

@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# Everything that only a GPU can answer, in one go and within a budget of wall-clock time: whether the
+# kernels are right, then how fast they are. Packed by tools/pack beside the programs.
+#   gpu_suite.sh [--budget TIME] [--out FOLDER]      default: --budget 8m --out gpu_results
+# Each step's log, the results as JSON and summary.txt (status and seconds of each step) go into FOLDER.
+# A step that time ends is "ended"; what it had finished is kept. Exit status: 0; 1 a step failed;
+# 2 usage; 3 no GPU answers here.
+set -uo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+budget=8m
+out=gpu_results
+usage() { echo "usage: gpu_suite.sh [--budget TIME, e.g. 90s, 8m, 1h30m] [--out FOLDER]" >&2; exit 2; }
+while [ $# -gt 0 ]; do
+  case $1 in
+    --budget) budget=${2:-}; shift ;;
+    --budget=*) budget=${1#*=} ;;
+    --out) out=${2:-}; shift ;;
+    --out=*) out=${1#*=} ;;
+    *) usage ;;
+  esac
+  shift || usage
+done
+[[ $budget =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]] && [ -n "$budget" ] && [ -n "$out" ] || usage
+total=$((${BASH_REMATCH[2]:-0} * 3600 + ${BASH_REMATCH[4]:-0} * 60 + ${BASH_REMATCH[6]:-0}))
+[ $total -gt 0 ] || usage
+mkdir -p "$out" || exit 2
+out=$(cd "$out" && pwd)
+: >"$out/summary.txt"
+
+# CUDA's libraries where the loader does not look by itself: a toolkit, or Python packages.
+for place in /usr/local/cuda/lib64 /usr/local/cuda/lib /usr/local/nvidia/lib64 \
+  /usr/lib/python3*/site-packages/nvidia/*/lib /usr/local/lib/python3*/*-packages/nvidia/*/lib \
+  /opt/*/lib/python3*/site-packages/nvidia/*/lib /opt/*/.venv/lib/python3*/site-packages/nvidia/*/lib; do
+  [ -d "$place" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$place
+done
+export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
+
+left() { echo $((total - SECONDS)); }
+failed=0
+note() { # note <step> <status> <seconds> <words>
+  printf '%-22s %-8s %6s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
+}
+# step <name> <most seconds> <command…>: its output goes to a log. 124: its time was over.
+step() {
+  local name=$1 most=$2 start=$SECONDS status=0 last
+  shift 2
+  [ "$most" -le "$(left)" ] || most=$(left)
+  if [ "$most" -le 5 ]; then
+    note "$name" skipped 0 "no time was left"
+    return
+  fi
+  timeout --signal=INT --kill-after=20 "$most" "$@" >"$out/$name.log" 2>&1 </dev/null || status=$?
+  last=$(grep -v '^ *$' "$out/$name.log" | tail -n 1 | tr -d '\r' | cut -c 1-160)
+  case $status in
+    0) note "$name" passed $((SECONDS - start)) "$last" ;;
+    124 | 130 | 137) note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
+    *)
+      note "$name" "failed:$status" $((SECONDS - start)) "$last"
+      failed=1
+      ;;
+  esac
+}
+
+{
+  date -u +%Y-%m-%dT%H:%M:%SZ
+  uname -a
+  nvidia-smi 2>&1
+  nvidia-smi -q 2>/dev/null | grep -i -e 'persistence' -e 'power limit' -e 'compute mode' | head -n 12
+} >"$out/machine.log"
+"$here/breakeven" list --json >"$out/list.json" 2>"$out/list.log"
+"$here/breakeven" doctor >"$out/doctor.log" 2>&1
+
+# Without a GPU the CPU's rows still run, to show that the archive does.
+if "$here/breakeven" list --cases --filter '/gpu/naive/f32$' >/dev/null 2>&1; then gpu=true; else gpu=false; fi
+if ! $gpu; then
+  note gpu missing 0 "$(sed -n 's/.*"unavailable": "\(.*\)".*/\1/p' "$out/list.json" | head -n 1)"
+  step cpu "$total" "$here/breakeven" run --filter '^matmul/square_(64|256)/cpu/[a-z_]+/f32$' --rounds 1 --out "$out/cpu.json"
+  [ $failed = 0 ] || exit 1
+  exit 3
+fi
+
+# 1. Do the primitives do what kernels and emulator take the manual to say?
+if [ -x "$here/gpu-conformance" ]; then
+  step conformance $((total / 8)) "$here/gpu-conformance"
+else
+  note conformance missing 0 "not in this archive"
+fi
+
+# 2. Is every CUDA case right? Ragged and small shapes first, where a mistake shows and checks are quick.
+plain='[a-z0-9_]+/[a-z0-9]+$'
+step verify-small $((total / 4)) "$here/breakeven" verify --filter "^(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
+step verify-large $((total / 8)) "$here/breakeven" verify --filter "^matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)/[a-z0-9]+$"
+
+# 3. Do they touch what is not theirs, or race?
+sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
+if [ -n "$sanitizer" ]; then
+  for tool in memcheck racecheck; do
+    step "$tool" $((total / 12)) "$sanitizer" --tool $tool --error-exitcode 9 "$here/breakeven-bench" --module=cuda --verify \
+      "--benchmark_filter=^matmul/ragged_(primes_127x131x137|edges_65x63x129)/gpu/$plain"
+  done
+else
+  note compute-sanitizer missing 0 "not installed here"
+fi
+
+# 4. What could this machine do at most?
+step peaks $((total / 8)) "$here/breakeven" peak --json
+
+# 5. How fast are they? The rows that were asked for first come first; the suite takes what is left.
+# run <name> <rounds> <most seconds> <expression>
+run() {
+  local most=$3
+  [ "$most" -le "$(left)" ] || most=$(left)
+  # The command ends by itself after the case in which its time runs out; step's limit is the last resort.
+  [ "$most" -gt 15 ] && step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --budget "$((most - 10))s" --out "$out/$1.json"
+}
+total=$((total - 20)) # for the last case to end
+run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
+run ladder 3 $(($(left) / 3)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
+run precisions 3 $(($(left) / 3)) '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
+if [ "$(left)" -gt 15 ]; then
+  step standard $(($(left) + 30)) "$here/breakeven" run --suite standard --budget "$(($(left) - 5))s" --out "$out/standard.json"
+fi
+results=()
+for file in "$out"/*.json; do [ "$file" = "$out/list.json" ] || results+=("$file"); done
+if [ ${#results[@]} -gt 0 ]; then
+  "$here/breakeven" report "${results[@]}" -o "$out/report.html" --markdown "$out/report.md" >"$out/report.log" 2>&1
+fi
+echo "results and logs: $out"
+exit $failed
