@@ -1,4 +1,4 @@
-// The every-call transfer mode at its best: operands start in pinned host memory, the result ends
+// The every-call transfer mode, overlapped: operands start in pinned host memory, the result ends
 // there, and chunks of rows are copied up, multiplied and copied down at the same time. A row's
 // time holds the transfers, unlike that of every other row. Bounded by the slower of the bus and
 // the kernel, plus B's copy, which nothing can overlap.

@@ -1,6 +1,6 @@
-// What the mma.sync rungs' choice needs to know of each architecture. A tuner measures the shares
-// on a real GPU and writes this table again. Until then they are estimates: the share of issue
-// slots and shared-memory passes that the main loops leave to the tensor core.
+// What the mma.sync rungs' choice needs to know of each architecture. The shares are estimates: the
+// share of issue slots and shared-memory passes that the main loops leave to the tensor core. What
+// a tuner measured stands in tuned.cpp and goes before this table.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@ namespace breakeven::matmul {
 
 /// The tiles that the best rung is compiled for, in the order of Gemm::tiling and of the shares.
 /// The first kMmaBaseTiles are compiled for every precision and layout; the others not for 8-bit
-/// operands, which come in half the bytes and gain nothing, nor for those without 16-byte vectors.
+/// operands, whose slabs come in half the bytes, nor for those without 16-byte vectors.
 inline constexpr std::array kMmaTileNames = {"128x128", "64x64", "128x256", "256x128"};
 inline constexpr int kMmaBaseTiles = 2;
 
@@ -22,8 +22,8 @@ struct MmaArchitecture {
   std::array<double, kMmaTileNames.size()> shares;  ///< of mma_rate, where copies hold nothing back
 };
 
-// Rates are the vendor's figures over SMs and clock; sm_90's is what published measurements reach
-// without wgmma (62 % of its peak).
+// mma_rate and memory_bytes are the vendor's figures over SMs and clock (sm_90's rate is what
+// published measurements reach without wgmma, 62 % of its peak); l2_bytes and shares are estimates.
 inline constexpr MmaArchitecture kMmaArchitectures[] = {
     {80, 1024, 48, 1400, 164 << 10, {0.90, 0.70, 0.93, 0.93}},
     {86, 512, 48, 450, 100 << 10, {0.90, 0.75, 0.92, 0.92}},

@@ -1,6 +1,6 @@
-// What the f32 rungs' choice needs to know of each architecture. A tuner measures the shares on a
-// real GPU and writes this table again; until then they are the parts of the main loop's
-// instructions that are multiply-adds.
+// What the f32 rungs' choice needs to know of each architecture. No share is measured: they are
+// estimates after the parts of the main loop's instructions that are multiply-adds. What a tuner
+// measured stands in tuned.cpp and goes before this table.
 #pragma once
 
 #include <utility>

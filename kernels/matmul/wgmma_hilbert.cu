@@ -1,7 +1,7 @@
 // The whole ladder, with tiles along a Hilbert curve: whatever runs at the same time covers a
 // compact patch of C, so that its rows of A and columns of B stay in L2. Smaller tiles where those
 // of 128 x 256 would leave multiprocessors without work, by the model in wgmma_tiles.h, or as the
-// caller's table says. Bound by the tensor cores, and before them by the power that they draw.
+// caller's table says. Expected to be bound by the tensor cores, or by the power that they draw.
 #include "kernels/matmul/wgmma_pipeline.h"
 #include "kernels/matmul/wgmma_rungs.h"
 #include "kernels/matmul/wgmma_tiles.h"

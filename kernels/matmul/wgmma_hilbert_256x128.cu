@@ -1,5 +1,5 @@
 // The last rung's tile for narrow products, where 256 columns would not be filled: each warp group
-// multiplies 128 x 128, and reads B half as often as 128 x 256 does. Bound by the tensor cores.
+// multiplies 128 x 128, and reads B half as often as 128 x 256 does.
 #include "kernels/matmul/wgmma_pipeline.h"
 #include "kernels/matmul/wgmma_rungs.h"
 
