@@ -21,7 +21,7 @@ while [ $# -gt 0 ]; do
   shift || usage
 done
 [[ $budget =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]] && [ -n "$budget" ] && [ -n "$out" ] || usage
-total=$((${BASH_REMATCH[2]:-0} * 3600 + ${BASH_REMATCH[4]:-0} * 60 + ${BASH_REMATCH[6]:-0}))
+total=$((10#${BASH_REMATCH[2]:-0} * 3600 + 10#${BASH_REMATCH[4]:-0} * 60 + 10#${BASH_REMATCH[6]:-0}))
 [ $total -gt 0 ] || usage
 mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
@@ -50,10 +50,12 @@ step() {
     return
   fi
   timeout --signal=INT --kill-after=20 "$most" "$@" >"$out/$name.log" 2>&1 </dev/null || status=$?
+  # By the signal of the time-out; the same one at another time is a failure.
+  if [[ $status = 130 || $status = 137 ]] && [ $((SECONDS - start)) -ge "$most" ]; then status=124; fi
   last=$(grep -v '^ *$' "$out/$name.log" | tail -n 1 | tr -d '\r' | cut -c 1-160)
   case $status in
     0) note "$name" passed $((SECONDS - start)) "$last" ;;
-    124 | 130 | 137) note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
+    124) note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
     *)
       note "$name" "failed:$status" $((SECONDS - start)) "$last"
       failed=1
@@ -123,7 +125,8 @@ fi
 results=()
 for file in "$out"/*.json; do [ "$file" = "$out/list.json" ] || results+=("$file"); done
 if [ ${#results[@]} -gt 0 ]; then
-  "$here/breakeven" report "${results[@]}" -o "$out/report.html" --markdown "$out/report.md" >"$out/report.log" 2>&1
+  "$here/breakeven" report "${results[@]}" -o "$out/report.html" --markdown "$out/report.md" >"$out/report.log" 2>&1 ||
+    { note report "failed:$?" 0 "$(tail -n 1 "$out/report.log")"; failed=1; }
 fi
 echo "results and logs: $out"
 exit $failed
