@@ -90,6 +90,16 @@ TEST(Machine, MemoryIsWhatTheCgroupLeaves) {
   EXPECT_EQ(tree.machine().available_bytes(), 0u);
 }
 
+TEST(Machine, CountsASharedCacheOnce) {
+  Tree tree;
+  tree.file("proc/self/status", "Cpus_allowed_list:\t0-1\n");
+  for (const std::string cpu : {"cpu0", "cpu1"}) {
+    tree.file("sys/devices/system/cpu/" + cpu + "/cache/index3/size", "32768K\n")
+        .file("sys/devices/system/cpu/" + cpu + "/cache/index3/shared_cpu_list", "0-1\n");
+  }
+  EXPECT_EQ(tree.machine().facts().at("cpu.l3_bytes"), "33554432");
+}
+
 TEST(Machine, CollectsFacts) {
   Tree tree;
   tree.file("proc/cpuinfo",
@@ -99,6 +109,9 @@ TEST(Machine, CollectsFacts) {
       .file("sys/devices/system/cpu/cpu0/topology/physical_package_id", "0\n")
       .file("sys/devices/system/cpu/cpu1/topology/physical_package_id", "1\n")
       .file("sys/devices/system/cpu/cpu0/cache/index3/size", "32768K\n")
+      .file("sys/devices/system/cpu/cpu0/cache/index3/shared_cpu_list", "0\n")
+      .file("sys/devices/system/cpu/cpu1/cache/index3/size", "32768K\n")
+      .file("sys/devices/system/cpu/cpu1/cache/index3/shared_cpu_list", "1\n")
       .file("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "powersave\n")
       .file("sys/devices/system/cpu/intel_pstate/no_turbo", "1\n")
       .file("sys/devices/system/node/online", "0-1\n")
@@ -112,7 +125,7 @@ TEST(Machine, CollectsFacts) {
                           {"cpu.virtual", "true"},        {"cpu.sockets", "2"},
                           {"cpu.threads", "2"},           {"cpu.cores", "2"},
                           {"cpu.allowed", "0-1"},         {"cpu.numa_nodes", "2"},
-                          {"cpu.l3_bytes", "33554432"},   {"cpu.governor", "powersave"},
+                          {"cpu.l3_bytes", "67108864"},   {"cpu.governor", "powersave"},
                           {"cpu.turbo", "off"},           {"memory.total_bytes", "1024000"},
                           {"os.kernel", "6.1.0"},         {"os.name", "Test Linux 12"},
                           {"load.1min", "0.52"},          {"thp", "madvise"}};

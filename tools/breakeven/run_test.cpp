@@ -177,7 +177,8 @@ TEST_F(RunTest, BudgetEndsTheRunAfterACaseAndSaysSo) {
 
 TEST_F(RunTest, ResumeGoesOnWithWhatABudgetEnded) {
   set("FAKE_SHAPES", "slow_1 slow_2");
-  const Finished ended = run({"--filter", "/fake/", "--rounds", "1", "--budget", "0.2"});
+  const Finished ended =
+      run({"--filter", "/fake/", "--rounds", "1", "--budget", "0.2", "--case-timeout", "77s"});
   EXPECT_EQ(ended.ending.exit_code, 0) << ended.errors;
   EXPECT_NE(ended.output.find(std::string("go on with: ") + BREAKEVEN + " run --resume --out " +
                               out().string()),
@@ -190,6 +191,7 @@ TEST_F(RunTest, ResumeGoesOnWithWhatABudgetEnded) {
   EXPECT_EQ(rows(results()).size(), 2u);
   EXPECT_FALSE(fs::exists(journal()));
   EXPECT_EQ(starts().at(first), 1);  // not measured again
+  EXPECT_EQ(results()["breakeven"]["plan"]["case_timeout_seconds"], 77);
 }
 
 TEST_F(RunTest, ABudgetForNothingWritesNothing) {
