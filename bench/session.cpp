@@ -131,7 +131,8 @@ Sample Session::batch() {
 
 void Session::check_footprint() const {
   const Workload& workload = *case_.workload;
-  const std::size_t kernel_bytes = case_.implementation->footprint_bytes(workload, case_.precision);
+  const std::size_t kernel_bytes =
+      case_.implementation->footprint_bytes(workload, case_.precision, case_.options);
   const std::size_t answer_bytes = workload.output(case_.precision).bytes();
   // The first answer is kept to compare the second.
   const std::size_t check_bytes =

@@ -93,7 +93,7 @@ TEST(Load, NamesTheBytesOfAnImpossibleCase) {
   FakeDevice device;
   device.available = std::size_t{3} << 30;
   FakeCase c(testing::right());
-  c.implementation.footprint_bytes = [](const Workload&, Precision) {
+  c.implementation.footprint_bytes = [](const Workload&, Precision, const Options&) {
     return std::size_t{100'000'000'000'000};
   };
   const Policy policy;

@@ -27,7 +27,8 @@ Tuner::Tuner(Device& device, const Registry& registry, TunerPolicy policy, std::
 double Tuner::Timing::median() const {
   std::vector<double> sorted = seconds;
   std::sort(sorted.begin(), sorted.end());
-  return sorted[sorted.size() / 2];
+  const std::size_t half = sorted.size() / 2;
+  return sorted.size() % 2 != 0 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2;
 }
 
 std::vector<Tuned> Tuner::tune(const TuningTable& table, const Workloads& workloads) {

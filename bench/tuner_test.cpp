@@ -112,6 +112,12 @@ TEST_F(TunerTest, ALuckyFirstMeasurementDoesNotDecide) {
   EXPECT_EQ(tune().at(0).way, "steady");
 }
 
+TEST_F(TunerTest, TheMedianOfFourIsBetweenTheMiddleTwo) {
+  device.seconds = {{"jumpy", {1e-3, 1e-3, 1.03e-3, 1.03e-3}}, {"steady", {1.02e-3}}};
+  add("both", {"jumpy", "steady"});
+  EXPECT_EQ(tune().at(0).way, "jumpy");
+}
+
 TEST_F(TunerTest, ATieGoesToTheEarlierWay) {
   device.seconds = {{"early", {1.002e-3}}, {"late", {1e-3}}};
   add("both", {"early", "late"});

@@ -120,7 +120,7 @@ struct Implementation {
       [](const Workload&, Precision, const Options&) { return std::string(); };
 
   /// Host or device bytes that load() will take for this case.
-  std::function<std::size_t(const Workload&, Precision)> footprint_bytes;
+  std::function<std::size_t(const Workload&, Precision, const Options&)> footprint_bytes;
 
   /// Allocates and fills. Throws Unsupported where only a try can tell.
   std::function<std::unique_ptr<Kernel>(const Workload&, Precision, const Options&)> load;
@@ -161,7 +161,12 @@ inline std::size_t operand_bytes(const Workload& workload, Precision precision) 
 class Registry {
  public:
   void add(Implementation implementation) {
-    if (!implementation.footprint_bytes) implementation.footprint_bytes = operand_bytes;
+    if (!implementation.footprint_bytes) {
+      implementation.footprint_bytes = [](const Workload& workload, Precision precision,
+                                          const Options&) {
+        return operand_bytes(workload, precision);
+      };
+    }
     implementations_.push_back(std::move(implementation));
   }
   const std::vector<Implementation>& implementations() const { return implementations_; }

@@ -98,7 +98,10 @@ Implementation fake_implementation(std::string name, Behaviour behaviour) {
   implementation.op = "fake";
   implementation.name = std::move(name);
   implementation.precisions = {Precision::f64};
-  implementation.footprint_bytes = operand_bytes;
+  implementation.footprint_bytes = [](const Workload& workload, Precision precision,
+                                      const Options&) {
+    return operand_bytes(workload, precision);
+  };
   implementation.load = [behaviour = std::move(behaviour)](const Workload&, Precision,
                                                            const Options&) {
     return std::make_unique<FakeKernel>(behaviour);

@@ -102,7 +102,7 @@ CudaDevice::CudaDevice()
     : nvml_(device_info().pci_bus_id),
       other_processes_(nvml_.other_processes()),
       timer_((check(cudaSetDevice(0)), work_stream()), &nvml_) {
-  if (!has_device_code()) {
+  if (device_code_version() == 0) {
     throw Unsupported("this build holds no code for " + device_info().name +
                       " (compute capability " + capability_text(device_info().compute_capability) +
                       "): configure with -DCMAKE_CUDA_ARCHITECTURES=" +

@@ -2,6 +2,9 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
+#include <tuple>
+#include <utility>
 
 #include "kernels/cuda/primitives.h"
 
@@ -11,9 +14,6 @@
 
 #include "kernels/cuda/check.h"
 #else
-#include <tuple>
-#include <utility>
-
 #include "kernels/simt/simt.h"
 #endif
 
@@ -33,8 +33,7 @@ using Stream = cudaStream_t;
 
 namespace detail {
 
-// More than 48 KB of shared memory must be allowed for once; a launch is timed, so it isn't asked
-// again for what it already has.
+// More than 48 KB of shared memory must be allowed for; never less than another launch was.
 inline void allow_shared_bytes(const void* kernel, std::size_t bytes) {
   if (bytes <= 48 * 1024) return;
   static std::mutex mutex;
@@ -47,13 +46,14 @@ inline void allow_shared_bytes(const void* kernel, std::size_t bytes) {
   have = bytes;
 }
 
-}  // namespace detail
+template <class... P>
+void make_ready(void (*kernel)(P...), const Grid& grid) {
+  allow_shared_bytes(reinterpret_cast<const void*>(kernel), grid.shared_bytes);
+}
 
-/// Enqueues `kernel`; throws CudaError where CUDA refuses the launch. Arguments are converted to
-/// the kernel's parameter types.
-template <class... P, class... A>
-void launch(void (*kernel)(P...), const Grid& grid, Stream stream, A&&... arguments) {
-  detail::allow_shared_bytes(reinterpret_cast<const void*>(kernel), grid.shared_bytes);
+template <class... P>
+void enqueue(void (*kernel)(P...), const Grid& grid, Stream stream,
+             const std::tuple<P...>& parameters) {
   cudaLaunchConfig_t config{};
   config.gridDim = grid.blocks;
   config.blockDim = grid.threads;
@@ -66,21 +66,61 @@ void launch(void (*kernel)(P...), const Grid& grid, Stream stream, A&&... argume
   cluster.val.clusterDim.z = 1;
   config.attrs = &cluster;
   config.numAttrs = grid.cluster > 1 ? 1 : 0;
-  check(cudaLaunchKernelEx(&config, kernel, static_cast<P>(arguments)...));
+  std::apply(
+      [&](const P&... parameter) {
+        void* pointers[] = {const_cast<P*>(&parameter)...};
+        check(cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(kernel), pointers));
+      },
+      parameters);
 }
+
+}  // namespace detail
 
 #else
 
 using Stream = simt::Stream;
 
-/// Runs `kernel` to its end on the emulator; throws simt::Fault where it misbehaves.
-template <class... P, class... A>
-void launch(void (*kernel)(P...), const Grid& grid, Stream, A&&... arguments) {
-  const std::tuple<P...> parameters(static_cast<P>(arguments)...);
+namespace detail {
+
+template <class... P>
+void make_ready(void (*)(P...), const Grid&) {}
+
+/// Runs `kernel` to its end; throws simt::Fault where it misbehaves.
+template <class... P>
+void enqueue(void (*kernel)(P...), const Grid& grid, Stream, const std::tuple<P...>& parameters) {
   simt::run({grid.blocks, grid.threads, grid.shared_bytes, grid.cluster},
             [&] { std::apply(kernel, parameters); });
 }
 
+}  // namespace detail
+
 #endif
+
+/// A launch made ready, its arguments with it: each call enqueues it on a stream and allocates
+/// nothing. Throws CudaError where CUDA refuses the launch.
+using PreparedLaunch = std::function<void(Stream)>;
+
+/// Arguments are converted to the kernel's parameter types. Throws CudaError where the GPU hasn't
+/// as much shared memory.
+template <class... P, class... A>
+PreparedLaunch prepare_launch(void (*kernel)(P...), const Grid& grid, A&&... arguments) {
+  detail::make_ready(kernel, grid);
+  return [kernel, grid, parameters = std::tuple<P...>(static_cast<P>(arguments)...)](
+             Stream stream) { detail::enqueue(kernel, grid, stream, parameters); };
+}
+
+/// One after the other.
+inline PreparedLaunch in_order(PreparedLaunch first, PreparedLaunch second) {
+  return [first = std::move(first), second = std::move(second)](Stream stream) {
+    first(stream);
+    second(stream);
+  };
+}
+
+/// Prepares `kernel` and enqueues it.
+template <class... P, class... A>
+void launch(void (*kernel)(P...), const Grid& grid, Stream stream, A&&... arguments) {
+  prepare_launch(kernel, grid, std::forward<A>(arguments)...)(stream);
+}
 
 }  // namespace breakeven

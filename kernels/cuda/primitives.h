@@ -9,6 +9,7 @@
 //                                ties to even, e4m3 saturates
 // and in namespace breakeven::ptx:
 //   SharedMemory                 shared memory, array by array; shared_bytes() sizes it
+//   static_shared                the same without asking for it at the launch
 //   named_barrier_sync/arrive    barriers 1 to 15 among some warps of a block
 //   cp_async, _commit, _wait     copies from global to shared memory, behind the thread's back
 //   ldmatrix_*, stmatrix_*       8x8 matrices of 16-bit elements between shared memory and a warp

@@ -70,11 +70,14 @@ void enqueue_read(const void* buffer, std::size_t bytes, int blocks, unsigned* s
   check(cudaGetLastError());
 }
 
-bool has_device_code() {
-  cudaFuncAttributes attributes;
-  if (cudaFuncGetAttributes(&attributes, hold) == cudaSuccess) return true;
-  cudaGetLastError();  // an error that was seen must not surface at the next launch
-  return false;
+int device_code_version() {
+  static const int version = [] {
+    cudaFuncAttributes attributes;
+    if (cudaFuncGetAttributes(&attributes, hold) == cudaSuccess) return attributes.binaryVersion;
+    cudaGetLastError();  // an error that was seen must not surface at the next launch
+    return 0;
+  }();
+  return version;
 }
 
 }  // namespace breakeven

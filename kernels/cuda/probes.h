@@ -24,7 +24,8 @@ void enqueue_clock_probe(ClockSample* sample, cudaStream_t stream);
 void enqueue_read(const void* buffer, std::size_t bytes, int blocks, unsigned* sink,
                   cudaStream_t stream);
 
-/// Whether the binary holds code for the current device; otherwise launches fail.
-bool has_device_code();
+/// The architecture of this binary's code that the current device runs, e.g. 80 on one of compute
+/// capability 8.9 where it has none for that; 0 where it has none at all, and launches fail.
+int device_code_version();
 
 }  // namespace breakeven

@@ -64,6 +64,14 @@ class SharedMemory {
   int taken_ = 0;
 };
 
+/// An array of static shared memory, which no launch asks for: the block's own of this T, kCount
+/// and kTag, whoever asks for it and wherever. The compiler refuses more than 48 KB of them.
+template <class T, int kCount, int kTag = 0>
+__device__ inline T* static_shared() {
+  __shared__ __align__(128) T array[kCount];
+  return array;
+}
+
 /// The address that instructions on shared memory take.
 __device__ inline std::uint32_t shared_address(const void* pointer) {
   return static_cast<std::uint32_t>(__cvta_generic_to_shared(pointer));

@@ -42,7 +42,7 @@ inline void expect_kernel(const Implementation& implementation, const Workload& 
   HostDevice device;
   device.configure(options);
   ASSERT_EQ(implementation.unsupported(workload, precision, options), "");
-  EXPECT_GE(implementation.footprint_bytes(workload, precision),
+  EXPECT_GE(implementation.footprint_bytes(workload, precision, options),
             operand_bytes(workload, precision));
   const std::unique_ptr<Kernel> kernel = implementation.load(workload, precision, options);
   kernel->prepare();

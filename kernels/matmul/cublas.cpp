@@ -105,6 +105,10 @@ Operation make_operation(const Types& types, const LtProblem& problem) {
   };
   transpose(CUBLASLT_MATMUL_DESC_TRANSA, problem.a.transposed);
   transpose(CUBLASLT_MATMUL_DESC_TRANSB, problem.b.transposed);
+  // On, sums of fp8 products would stay in the tensor core, which keeps about 14 bits of them.
+  const std::int8_t fast_accumulation = 0;
+  check(cublasLtMatmulDescSetAttribute(created, CUBLASLT_MATMUL_DESC_FAST_ACCUM, &fast_accumulation,
+                                       sizeof fast_accumulation));
   return operation;
 }
 
@@ -193,7 +197,7 @@ class Cublas final : public BufferedKernel {
 
   Facts facts() const override {
     const auto number = [](auto value) { return std::to_string(value); };
-    return {
+    Facts facts = {
         {"algorithm", number(config<std::int32_t>(algorithm_, CUBLASLT_ALGO_CONFIG_ID))},
         {"tile", number(config<std::uint32_t>(algorithm_, CUBLASLT_ALGO_CONFIG_TILE_ID))},
         {"stages", number(config<std::uint32_t>(algorithm_, CUBLASLT_ALGO_CONFIG_STAGES_ID))},
@@ -201,6 +205,8 @@ class Cublas final : public BufferedKernel {
         {"heuristic_rank", number(chosen_ + 1) + " of " + number(candidates_.size())},
         {"b", variant_ == Variant::packed ? "transposed in prepare" : "as stored"},
     };
+    if (precision_ == Precision::fp8) facts["fast_accumulation"] = "off";
+    return facts;
   }
 
  private:
@@ -308,7 +314,7 @@ Implementation implementation(const char* name, Variant variant,
   result.unsupported = [variant](const Workload& workload, Precision precision, const Options&) {
     return unsupported(workload, precision, variant);
   };
-  result.footprint_bytes = [](const Workload& workload, Precision precision) {
+  result.footprint_bytes = [](const Workload& workload, Precision precision, const Options&) {
     return operand_bytes(workload, precision) + kWorkspaceBytes;
   };
   result.load = [variant](const Workload& workload, Precision precision, const Options&) {

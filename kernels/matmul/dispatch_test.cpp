@@ -20,7 +20,7 @@ std::vector<TunedChoice>& table() {
   return entries;
 }
 
-void no_launch(const Gemm&, void*, const Gpu&, Stream) {}
+PreparedGemm no_launch(const Gemm&, void*, const Gpu&) { return {}; }
 
 std::string needs_even_k(const Gemm& gemm, const Gpu&) {
   return gemm.shape.k % 2 == 0 ? "" : "k must be even";

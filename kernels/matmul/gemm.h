@@ -46,6 +46,13 @@ struct Gpu {
   int sms = 0;                 ///< streaming multiprocessors
 };
 
+/// A product made ready: planned, its tensor maps encoded, its launches filled in. It holds what it
+/// needs but the matrices and the workspace.
+struct PreparedGemm {
+  PreparedLaunch enqueue;  ///< any number of times; plans and allocates nothing
+  std::string plan = {};   ///< what the rung decided, e.g. "128x128, k in 4 parts"; "": nothing
+};
+
 /// One implementation. Its functions throw only what a failed launch throws.
 struct Rung {
   const char* name;  ///< segment 4 of a row's name, e.g. "sgemm_warp_tile"
@@ -53,17 +60,24 @@ struct Rung {
   int min_compute_capability;
   int max_compute_capability;  ///< inclusive; kAnyCompute where later ones can run it as well
 
-  /// "", or why this call can't be made with this rung: one clear phrase.
+  /// "", or why this call can't be made with this rung, a tiling that it asks for included: one
+  /// clear phrase.
   std::string (*unsupported)(const Gemm&, const Gpu&);
 
-  /// Device memory that launch() needs beside the operands, aligned to 256 bytes; mostly 0.
+  /// Device memory that it needs beside the operands, aligned to 256 bytes; mostly 0.
   std::size_t (*workspace_bytes)(const Gemm&, const Gpu&);
 
-  /// Enqueues the product. `workspace` may be nullptr where 0 bytes are needed.
-  void (*launch)(const Gemm&, void* workspace, const Gpu&, Stream);
+  /// Plans a supported call and enqueues nothing. `workspace` may be nullptr where 0 bytes are
+  /// needed.
+  PreparedGemm (*prepare)(const Gemm&, void* workspace, const Gpu&);
 
   /// The ways in which it can cut a problem, e.g. "128x128x16", for a tuner to try; {} if only one.
   std::vector<const char*> tilings = {};
+
+  /// Prepares the product and enqueues it, once.
+  void launch(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) const {
+    prepare(gemm, workspace, gpu).enqueue(stream);
+  }
 };
 
 inline constexpr int kAnyCompute = 1 << 20;
@@ -76,6 +90,11 @@ inline std::string only_plain_epilogue(const Gemm& gemm, const Gpu&) {
 }
 
 inline std::string supports_all(const Gemm&, const Gpu&) { return ""; }
+
+/// For PreparedGemm::plan.
+inline std::string parts_text(std::int64_t splits) {
+  return splits == 1 ? "k whole" : "k in " + std::to_string(splits) + " parts";
+}
 
 inline std::size_t no_workspace(const Gemm&, const Gpu&) { return 0; }
 

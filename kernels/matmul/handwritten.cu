@@ -7,6 +7,7 @@
 
 #include "kernels/cuda/buffered_kernel.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/probes.h"
 #include "kernels/kernel.h"
 #include "kernels/matmul/dispatch.h"
 #include "kernels/matmul/tuned_source.h"
@@ -40,12 +41,14 @@ class RungKernel final : public BufferedKernel {
     workspace_ = DeviceBuffer(rung_.workspace_bytes(gemm_, gpu_));
   }
 
-  void run() override { rung_.launch(gemm_, workspace_.data(), gpu_, work_stream()); }
+  void prepare() override { prepared_ = rung_.prepare(gemm_, workspace_.data(), gpu_); }
+
+  void run() override { prepared_.enqueue(work_stream()); }
 
   Facts facts() const override {
-    std::string name = rung_.name;
-    if (gemm_.tiling >= 0) name += std::string(" ") + rung_.tilings[gemm_.tiling];
-    return {{"implementation", name}};
+    Facts facts = {{"implementation", rung_.name}};
+    if (!prepared_.plan.empty()) facts["plan"] = prepared_.plan;
+    return facts;
   }
 
  private:
@@ -53,6 +56,7 @@ class RungKernel final : public BufferedKernel {
   Gpu gpu_;
   Gemm gemm_;
   DeviceBuffer workspace_;
+  PreparedGemm prepared_;
 };
 
 /// The rung `name` as it was asked for, or the best one for "".
@@ -70,14 +74,21 @@ std::string reason_against(const std::string& name, const Workload& workload, Pr
   if (!choice.rung) return "no hand-written kernel for this product on this GPU";
   Gemm gemm = dense_gemm(matmul);
   gemm.tiling = choice.tiling;
-  return unsupported_reason(*choice.rung, gemm, gpu());
+  std::string reason = unsupported_reason(*choice.rung, gemm, gpu());
+  // An older architecture's code runs on a newer GPU, but traps where it lacks an instruction.
+  const int code = device_code_version();
+  if (reason.empty() && code < choice.rung->min_compute_capability) {
+    reason = "needs code for sm_" + std::to_string(choice.rung->min_compute_capability) +
+             " or later, this build's for this GPU is sm_" + std::to_string(code) + "'s";
+  }
+  return reason;
 }
 
-std::size_t footprint_bytes(const std::string& name, const Workload& workload,
-                            Precision precision) {
+std::size_t footprint_bytes(const std::string& name, const Workload& workload, Precision precision,
+                            const Options& options) {
   const Matmul& matmul = as_matmul(workload);
   Gemm gemm = dense_gemm(matmul);
-  const Choice choice = choice_of(name, matmul, precision, "");
+  const Choice choice = choice_of(name, matmul, precision, options.way);
   gemm.tiling = choice.tiling;
   const std::size_t scratch = choice.rung ? choice.rung->workspace_bytes(gemm, gpu()) : 0;
   return operand_bytes(workload, precision) + scratch;
@@ -95,8 +106,9 @@ Implementation implementation_of(const std::string& name) {
                                       const Options& options) {
     return reason_against(name, workload, precision, options);
   };
-  implementation.footprint_bytes = [name](const Workload& workload, Precision precision) {
-    return footprint_bytes(name, workload, precision);
+  implementation.footprint_bytes = [name](const Workload& workload, Precision precision,
+                                          const Options& options) {
+    return footprint_bytes(name, workload, precision, options);
   };
   implementation.load = [name](const Workload& workload, Precision precision,
                                const Options& options) {

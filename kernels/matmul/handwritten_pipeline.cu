@@ -2,6 +2,7 @@
 // there, and chunks of rows are copied up, multiplied and copied down at the same time. A row's
 // time holds the transfers, unlike that of every other row. Bounded by the slower of the bus and
 // the kernel, plus B's copy, which nothing can overlap.
+#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <vector>
@@ -41,11 +42,41 @@ void order(const Event& event, cudaStream_t before, cudaStream_t after) {
   check(cudaStreamWaitEvent(after, event.get()));
 }
 
-struct Step {
+/// How a chunk is computed. `gemm` has no addresses yet: chunks begin at rows that keep the
+/// alignment of whole matrices, on which alone a choice depends.
+struct ChunkPlan {
   RowChunk rows;
   Gemm gemm;
   Choice choice;
-  DeviceBuffer workspace;
+  std::size_t workspace_bytes = 0;
+};
+
+/// Throws Unsupported where a chunk has no kernel.
+std::vector<ChunkPlan> plan_chunks(const Matmul& matmul, Precision precision) {
+  std::vector<ChunkPlan> plans;
+  for (const RowChunk& rows : row_chunks(matmul.m, kMostChunks)) {
+    ChunkPlan plan{rows, dense_gemm(matmul), {}};
+    plan.gemm.shape.m = rows.rows;
+    plan.choice = choose(plan.gemm, precision, gpu());
+    if (!plan.choice.rung) throw Unsupported("no hand-written kernel for a chunk of its rows");
+    plan.gemm.tiling = plan.choice.tiling;
+    plan.workspace_bytes = plan.choice.rung->workspace_bytes(plan.gemm, gpu());
+    plans.push_back(plan);
+  }
+  return plans;
+}
+
+/// All chunks are computed on one stream, one after another, so one workspace serves them.
+std::size_t workspace_bytes(const std::vector<ChunkPlan>& plans) {
+  std::size_t most = 0;
+  for (const ChunkPlan& plan : plans) most = std::max(most, plan.workspace_bytes);
+  return most;
+}
+
+struct Step {
+  RowChunk rows;
+  std::byte* c;
+  PreparedGemm product;
   Event uploaded, computed;
 };
 
@@ -56,6 +87,8 @@ class Pipeline final : public BufferedKernel {
         input_bytes_(element_bytes(traits(precision).input)),
         output_bytes_(element_bytes(traits(precision).output)),
         gemm_(dense_gemm(matmul)),
+        plans_(plan_chunks(matmul, precision)),
+        workspace_(workspace_bytes(plans_)),
         a_(input(0).bytes()),
         b_(input(1).bytes()),
         c_(result().bytes()) {
@@ -64,13 +97,19 @@ class Pipeline final : public BufferedKernel {
     gemm_.a = input(0).data();
     gemm_.b = input(1).data();
     gemm_.c = result().data();
-    for (const RowChunk& rows : row_chunks(matmul.m, kMostChunks)) {
-      Step step{rows, rows_of(gemm_, rows, input_bytes_, output_bytes_), {}, {}, {}, {}};
-      step.choice = choose(step.gemm, precision, gpu());
-      if (!step.choice.rung) throw Unsupported("no hand-written kernel for a chunk of its rows");
-      step.gemm.tiling = step.choice.tiling;
-      step.workspace = DeviceBuffer(step.choice.rung->workspace_bytes(step.gemm, gpu()));
-      steps_.push_back(std::move(step));
+  }
+
+  void prepare() override {
+    steps_.clear();
+    for (const ChunkPlan& plan : plans_) {
+      Gemm part = rows_of(gemm_, plan.rows, input_bytes_, output_bytes_);
+      part.tiling = plan.choice.tiling;
+      const Rung& rung = *plan.choice.rung;
+      steps_.push_back({plan.rows,
+                        static_cast<std::byte*>(part.c),
+                        rung.prepare(part, workspace_.data(), gpu()),
+                        {},
+                        {}});
     }
   }
 
@@ -81,15 +120,14 @@ class Pipeline final : public BufferedKernel {
     order(begin_, work_stream(), down_.get());
     check(
         cudaMemcpyAsync(input(1).data(), b_.data(), b_.bytes(), cudaMemcpyHostToDevice, up_.get()));
-    for (Step& step : steps_) {
+    for (const Step& step : steps_) {
       upload_rows(step.rows);
       order(step.uploaded, up_.get(), work_stream());
-      step.choice.rung->launch(step.gemm, step.workspace.data(), gpu(), work_stream());
+      step.product.enqueue(work_stream());
       order(step.computed, work_stream(), down_.get());
       const std::size_t first = step.rows.first * gemm_.ldc * output_bytes_;
-      check(cudaMemcpyAsync(c_.data() + first, step.gemm.c,
-                            step.rows.rows * gemm_.ldc * output_bytes_, cudaMemcpyDeviceToHost,
-                            down_.get()));
+      check(cudaMemcpyAsync(c_.data() + first, step.c, step.rows.rows * gemm_.ldc * output_bytes_,
+                            cudaMemcpyDeviceToHost, down_.get()));
     }
     order(end_, down_.get(), work_stream());
   }
@@ -113,9 +151,13 @@ class Pipeline final : public BufferedKernel {
   Transfers time_transfers() override { return {}; }
 
   Facts facts() const override {
-    return {{"chunks", std::to_string(steps_.size())},
-            {"implementation", steps_.front().choice.rung->name},
-            {"time", "transfers inside, overlapped"}};
+    Facts facts = {{"chunks", std::to_string(plans_.size())},
+                   {"implementation", plans_.front().choice.rung->name},
+                   {"time", "transfers inside, overlapped"}};
+    if (!steps_.empty() && !steps_.front().product.plan.empty()) {
+      facts["plan"] = steps_.front().product.plan;
+    }
+    return facts;
   }
 
  private:
@@ -132,6 +174,8 @@ class Pipeline final : public BufferedKernel {
 
   std::size_t input_bytes_, output_bytes_;
   Gemm gemm_;
+  std::vector<ChunkPlan> plans_;
+  DeviceBuffer workspace_;
   PinnedBuffer a_, b_, c_;
   CopyStream up_, down_;
   Event begin_, end_;
@@ -152,6 +196,12 @@ void handwritten_pipeline(Registry& registry) {
     return choose(gemm, precision, gpu()).rung
                ? std::string()
                : std::string("no hand-written kernel for this product on this GPU");
+  };
+  implementation.footprint_bytes = [](const Workload& workload, Precision precision,
+                                      const Options&) {
+    const std::vector<ChunkPlan> plans =
+        plan_chunks(static_cast<const Matmul&>(workload), precision);
+    return operand_bytes(workload, precision) + workspace_bytes(plans);
   };
   implementation.load = [](const Workload& workload, Precision precision, const Options&) {
     return std::make_unique<Pipeline>(static_cast<const Matmul&>(workload), precision);

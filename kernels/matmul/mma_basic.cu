@@ -17,28 +17,16 @@ constexpr MmaConfig kConfig = {.m = 64,
                                .staged_store = false,
                                .blocks_per_sm = 4};
 
-template <Precision kPrecision>
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
-  mma_start_strided<kPrecision, kConfig>(mma_problem<kPrecision>(gemm, kConfig, TileOrder::rows),
-                                         stream);
-}
-
-template <Precision kPrecision>
-Rung rung() {
-  return {"mma_basic",
-          kPrecision,
-          mma_min_compute(kPrecision),
-          kAnyCompute,
-          mma_unsupported<kPrecision>,
-          no_workspace,
-          start<kPrecision>};
-}
-
 }  // namespace
 
-std::vector<Rung> mma_basic_rungs() {
-  return {rung<Precision::bf16>(), rung<Precision::f16>(), rung<Precision::tf32>(),
-          rung<Precision::fp8>(), rung<Precision::int8>()};
-}
+template <Precision kPrecision>
+struct MmaBasic {
+  static PreparedLaunch prepare(const Gemm& gemm) {
+    return mma_prepare_strided<kPrecision, kConfig>(
+        mma_problem<kPrecision>(gemm, kConfig, TileOrder::rows));
+  }
+};
+
+std::vector<Rung> mma_basic_rungs() { return mma_plain_rungs<MmaBasic>("mma_basic"); }
 
 }  // namespace breakeven::matmul

@@ -115,7 +115,11 @@ class MmaFragments {
       for (int j = 0; j < kRegisters; ++j) {
         const int row = i * kRows + (kRows == 16 ? j % 2 * 8 : 0);
         const int half = kRows == 16 ? j / 2 : j;
-        const int at = (at_ ^ row * 4) + (step * 8 + half * 4) * Slab::kRowBytes;
+        // The swizzle changes two bits; above them the lane's part has none of these rows' bits, so
+        // adding is the same as an exclusive or, and needs no register of its own.
+        constexpr int kSwizzle = 3 * 2 * kVectorBytes;
+        const int at = (at_ ^ (row * 4 & kSwizzle)) + (row * 4 & ~kSwizzle) +
+                       (step * 8 + half * 4) * Slab::kRowBytes;
         fragments[i][j] = ptx::load_shared(reinterpret_cast<const std::uint32_t*>(slab + at));
       }
     }

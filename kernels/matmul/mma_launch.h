@@ -1,8 +1,9 @@
-// From a call to the launch of one of the mma.sync kernels.
+// From a call to the prepared launch of one of the mma.sync kernels, and the rungs made of them.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "kernels/cuda/launch.h"
 #include "kernels/matmul/gemm.h"
@@ -81,34 +82,33 @@ MmaProblem mma_problem(const Gemm& gemm, const MmaConfig& config, TileOrder orde
 }
 
 template <Precision kPrecision, MmaConfig kConfig, MmaLayout kLayoutA, MmaLayout kLayoutB>
-void mma_start(MmaProblem p, Stream stream) {
+PreparedLaunch mma_prepare(MmaProblem p) {
   using Tile = MmaTile<kPrecision, kConfig, kLayoutA, kLayoutB>;
   Tile::CopyA::prepare(p.a);
   Tile::CopyB::prepare(p.b);
   const auto blocks = static_cast<unsigned>(p.schedule.tiles() * p.splits);
-  launch(
+  return prepare_launch(
       mma_kernel<kPrecision, kConfig.m, kConfig.n, kConfig.warps_m, kConfig.warps_n, kConfig.stages,
                  kConfig.ldmatrix, kConfig.staged_store, kConfig.blocks_per_sm, kLayoutA, kLayoutB>,
-      {dim3(blocks), dim3(kConfig.threads()), mma_shared_bytes(kConfig)}, stream, p);
+      {dim3(blocks), dim3(kConfig.threads()), mma_shared_bytes(kConfig)}, p);
 }
 
 /// The kernel for operands in 16-byte vectors.
 template <Precision kPrecision, MmaConfig kConfig>
-void mma_start_vectors(const MmaProblem& p, const MmaLayouts& layouts, Stream stream) {
+PreparedLaunch mma_prepare_vectors(const MmaProblem& p, const MmaLayouts& layouts) {
   constexpr auto kK = MmaLayout::k_major;
   constexpr auto kMn = MmaLayout::mn_major;
   if (layouts.a == kK) {
-    layouts.b == kK ? mma_start<kPrecision, kConfig, kK, kK>(p, stream)
-                    : mma_start<kPrecision, kConfig, kK, kMn>(p, stream);
-  } else {
-    layouts.b == kK ? mma_start<kPrecision, kConfig, kMn, kK>(p, stream)
-                    : mma_start<kPrecision, kConfig, kMn, kMn>(p, stream);
+    return layouts.b == kK ? mma_prepare<kPrecision, kConfig, kK, kK>(p)
+                           : mma_prepare<kPrecision, kConfig, kK, kMn>(p);
   }
+  return layouts.b == kK ? mma_prepare<kPrecision, kConfig, kMn, kK>(p)
+                         : mma_prepare<kPrecision, kConfig, kMn, kMn>(p);
 }
 
 template <Precision kPrecision, MmaConfig kConfig>
-void mma_start_strided(const MmaProblem& p, Stream stream) {
-  mma_start<kPrecision, kConfig, MmaLayout::strided, MmaLayout::strided>(p, stream);
+PreparedLaunch mma_prepare_strided(const MmaProblem& p) {
+  return mma_prepare<kPrecision, kConfig, MmaLayout::strided, MmaLayout::strided>(p);
 }
 
 /// "" or why not: what a GPU's grid can't number, and activations of integers.
@@ -126,6 +126,41 @@ std::string mma_unsupported(const Gemm& gemm, const Gpu&) {
 
 inline constexpr int mma_min_compute(Precision precision) {
   return precision == Precision::fp8 ? 89 : 80;
+}
+
+/// A rung without a choice of its own: Kernel<precision>::prepare(gemm) prepares it. Kernel's name
+/// is unique to its file: for g++ 12, templates of two files' unnamed namespaces are the same here.
+template <template <Precision> class Kernel, Precision kPrecision>
+Rung mma_plain_rung(const char* name) {
+  return {name,
+          kPrecision,
+          mma_min_compute(kPrecision),
+          kAnyCompute,
+          mma_unsupported<kPrecision>,
+          no_workspace,
+          [](const Gemm& gemm, void*, const Gpu&) {
+            return PreparedGemm{Kernel<kPrecision>::prepare(gemm)};
+          }};
+}
+
+/// The same for every precision of the ladder.
+template <template <Precision> class Kernel>
+std::vector<Rung> mma_plain_rungs(const char* name) {
+  using enum Precision;
+  return {mma_plain_rung<Kernel, bf16>(name), mma_plain_rung<Kernel, f16>(name),
+          mma_plain_rung<Kernel, tf32>(name), mma_plain_rung<Kernel, fp8>(name),
+          mma_plain_rung<Kernel, int8>(name)};
+}
+
+/// Tiles of 128x128 by the kernel for what the operands allow, C stored straight from registers.
+template <Precision kPrecision, int kStages>
+PreparedLaunch mma_prepare_128x128(const Gemm& gemm) {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  constexpr MmaConfig kConfig = mma_config_128x128(kElementBytes, kStages, false);
+  const MmaProblem p = mma_problem<kPrecision>(gemm, kConfig, TileOrder::rows);
+  const MmaLayouts layouts = mma_layouts(gemm, kElementBytes);
+  return layouts.strided() ? mma_prepare_strided<kPrecision, kConfig>(p)
+                           : mma_prepare_vectors<kPrecision, kConfig>(p, layouts);
 }
 
 }  // namespace breakeven::matmul

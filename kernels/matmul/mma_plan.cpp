@@ -16,6 +16,10 @@ constexpr double kAlone = 0.8;
 constexpr double kStrided = 2.0;
 constexpr int kMostSplits = 16;
 
+int bytes_of(Precision precision) {
+  return static_cast<int>(element_bytes(traits(precision).input));
+}
+
 /// One way to cut the problem.
 struct Cut {
   int tile;
@@ -31,13 +35,15 @@ int resident_blocks(const MmaArchitecture& architecture, const MmaConfig& config
 
 /// Cycles until the last block is done. The fullest SM decides: 1.1 waves cost as much as 2.
 double cycles_of(const GemmShape& s, const MmaArchitecture& architecture, int sms,
-                 int element_bytes, bool strided, const Cut& cut) {
+                 Precision precision, bool strided, const Cut& cut) {
+  const int element_bytes = bytes_of(precision);
   const MmaConfig config = mma_tile_config(cut.tile, element_bytes);
   const std::int64_t blocks = ceil_div(s.m, config.m) * ceil_div(s.n, config.n) * cut.splits;
   const auto on_fullest = static_cast<double>(ceil_div(blocks, sms));
   const int resident = resident_blocks(architecture, config);
-  const double rate = architecture.mma_rate * 2 / element_bytes * architecture.shares[cut.tile] *
-                      (on_fullest < resident ? kAlone : 1.0);
+  const double peak = precision == Precision::fp8 ? architecture.fp8_rate
+                                                  : architecture.mma_rate * 2 / element_bytes;
+  const double rate = peak * architecture.shares[cut.tile] * (on_fullest < resident ? kAlone : 1.0);
   const double products = static_cast<double>(config.m) * config.n * kSlabBytes / element_bytes;
   const double copied = static_cast<double>(config.m + config.n) * kSlabBytes;
   const double slab =
@@ -55,22 +61,22 @@ double cycles_of(const GemmShape& s, const MmaArchitecture& architecture, int sm
 
 }  // namespace
 
-MmaPlan plan_mma(const Gemm& gemm, const Gpu& gpu, int element_bytes, bool strided) {
+MmaPlan plan_mma(const Gemm& gemm, const Gpu& gpu, Precision precision, bool strided) {
+  const int element_bytes = bytes_of(precision);
   const MmaArchitecture& architecture = mma_architecture(gpu.compute_capability);
   const int sms = std::max(gpu.sms, 1);
   const std::int64_t depth = kSlabBytes / element_bytes;
   const std::int64_t slabs = ceil_div(gemm.shape.k, depth);
-  const bool is_fixed = gemm.tiling >= 0 && gemm.tiling < static_cast<int>(kMmaTileNames.size()) &&
-                        has_mma_tile(gemm.tiling, element_bytes, strided);
   MmaPlan best;
   for (int tile = 0; tile < static_cast<int>(kMmaTileNames.size()); ++tile) {
-    if (!has_mma_tile(tile, element_bytes, strided) || (is_fixed && tile != gemm.tiling)) continue;
+    if (!has_mma_tile(tile, element_bytes, strided)) continue;
+    if (gemm.tiling >= 0 && tile != gemm.tiling) continue;
     for (int wanted = 1; wanted <= kMostSplits && wanted <= slabs; ++wanted) {
       const std::int64_t split_k = wanted == 1 ? gemm.shape.k : ceil_div(slabs, wanted) * depth;
       // Rounding up to whole slabs can leave fewer parts; that cut has come before, then.
       if (ceil_div(gemm.shape.k, split_k) != wanted) continue;
       const double cycles =
-          cycles_of(gemm.shape, architecture, sms, element_bytes, strided, {tile, wanted, split_k});
+          cycles_of(gemm.shape, architecture, sms, precision, strided, {tile, wanted, split_k});
       if (best.split_k == 0 || cycles < best.cycles) best = {tile, wanted, split_k, cycles};
     }
   }

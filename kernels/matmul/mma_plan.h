@@ -42,9 +42,8 @@ struct MmaPlan {
   double cycles = 0;  ///< what the model expects
 };
 
-/// The cheapest plan for elements of `element_bytes`; of tile `gemm.tiling` where that is one that
-/// there is a kernel of.
-MmaPlan plan_mma(const Gemm& gemm, const Gpu& gpu, int element_bytes, bool strided);
+/// The cheapest plan, of tile `gemm.tiling` alone where that isn't -1; has_mma_tile() it, then.
+MmaPlan plan_mma(const Gemm& gemm, const Gpu& gpu, Precision precision, bool strided);
 
 /// Accumulators (4 bytes each) in a row of partial sums, and the bytes of all; 0 without splits.
 inline std::int64_t mma_partial_ld(std::int64_t n) { return ceil_div(n, 4) * 4; }

@@ -6,6 +6,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
 
 #include "kernels/matmul/mma_launch.h"
 #include "kernels/matmul/mma_plan.h"
@@ -31,27 +34,40 @@ __global__ void __launch_bounds__(256) mma_reduce_kernel(const __grid_constant__
   }
 }
 
-/// Starts tile `kTile`, or hands on to the next one.
+/// Tile `kTile`, or the next one. There is a kernel of `tile` for these operands.
 template <Precision kPrecision, int kTile = 0>
-void mma_start_tile(const MmaProblem& p, int tile, const MmaLayouts& layouts, Stream stream) {
+PreparedLaunch mma_prepare_tile(const MmaProblem& p, int tile, const MmaLayouts& layouts) {
   constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
   constexpr MmaConfig kConfig = mma_tile_config(kTile, kElementBytes);
   if (tile != kTile) {
     constexpr int kNext = kTile + 1;
     if constexpr (has_mma_tile(kNext, kElementBytes, false) && kNext < kMmaTileNames.size()) {
-      mma_start_tile<kPrecision, kNext>(p, tile, layouts, stream);
+      return mma_prepare_tile<kPrecision, kNext>(p, tile, layouts);
     }
   } else if (!layouts.strided()) {
-    mma_start_vectors<kPrecision, kConfig>(p, layouts, stream);
+    return mma_prepare_vectors<kPrecision, kConfig>(p, layouts);
   } else if constexpr (has_mma_tile(kTile, kElementBytes, true)) {
-    mma_start_strided<kPrecision, kConfig>(p, stream);
+    return mma_prepare_strided<kPrecision, kConfig>(p);
   }
+  throw std::logic_error("mma_tiles: a tile without a kernel was planned");
 }
 
 template <Precision kPrecision>
 MmaPlan mma_tiles_plan(const Gemm& gemm, const Gpu& gpu) {
   constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
-  return plan_mma(gemm, gpu, kElementBytes, mma_layouts(gemm, kElementBytes).strided());
+  return plan_mma(gemm, gpu, kPrecision, mma_layouts(gemm, kElementBytes).strided());
+}
+
+template <Precision kPrecision>
+std::string mma_tiles_unsupported(const Gemm& gemm, const Gpu& gpu) {
+  constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
+  const std::string reason = mma_unsupported<kPrecision>(gemm, gpu);
+  if (!reason.empty() || gemm.tiling < 0 ||
+      has_mma_tile(gemm.tiling, kElementBytes, mma_layouts(gemm, kElementBytes).strided())) {
+    return reason;
+  }
+  return std::string("no kernel with tiles of ") + kMmaTileNames[gemm.tiling] +
+         " for operands that 16-byte vectors don't reach";
 }
 
 template <Precision kPrecision>
@@ -60,7 +76,7 @@ std::size_t mma_tiles_workspace(const Gemm& gemm, const Gpu& gpu) {
 }
 
 template <Precision kPrecision>
-void mma_tiles_launch(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
+PreparedGemm mma_tiles_prepare(const Gemm& gemm, void* workspace, const Gpu& gpu) {
   constexpr int kElementBytes = sizeof(typename MmaTypes<kPrecision>::Element);
   const MmaPlan plan = mma_tiles_plan<kPrecision>(gemm, gpu);
   MmaProblem p =
@@ -69,13 +85,16 @@ void mma_tiles_launch(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream 
   p.split_k = plan.split_k;
   p.partial = workspace;
   p.partial_ld = mma_partial_ld(gemm.shape.n);
-  mma_start_tile<kPrecision>(p, plan.tile, mma_layouts(gemm, kElementBytes), stream);
-  if (plan.splits == 1) return;
+  PreparedLaunch multiply =
+      mma_prepare_tile<kPrecision>(p, plan.tile, mma_layouts(gemm, kElementBytes));
+  std::string text = std::string(kMmaTileNames[plan.tile]) + ", " + parts_text(plan.splits);
+  if (plan.splits == 1) return {std::move(multiply), std::move(text)};
   constexpr int kThreads = 256;
   constexpr std::int64_t kMostBlocks = 1 << 20;
   const std::int64_t blocks = std::min(ceil_div(p.m * p.n, kThreads), kMostBlocks);
-  launch(mma_reduce_kernel<kPrecision>, {dim3(static_cast<unsigned>(blocks)), dim3(kThreads)},
-         stream, p);
+  PreparedLaunch reduce = prepare_launch(mma_reduce_kernel<kPrecision>,
+                                         {dim3(static_cast<unsigned>(blocks)), dim3(kThreads)}, p);
+  return {in_order(std::move(multiply), std::move(reduce)), std::move(text)};
 }
 
 template <Precision kPrecision>
@@ -85,9 +104,9 @@ Rung mma_tiles_rung() {
             kPrecision,
             mma_min_compute(kPrecision),
             kAnyCompute,
-            mma_unsupported<kPrecision>,
+            mma_tiles_unsupported<kPrecision>,
             mma_tiles_workspace<kPrecision>,
-            mma_tiles_launch<kPrecision>};
+            mma_tiles_prepare<kPrecision>};
   for (int tile = 0; tile < static_cast<int>(kMmaTileNames.size()); ++tile) {
     if (has_mma_tile(tile, kElementBytes, false)) rung.tilings.push_back(kMmaTileNames[tile]);
   }

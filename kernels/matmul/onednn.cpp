@@ -192,7 +192,7 @@ std::string unsupported(const Workload&, Precision precision, const Options&) {
 }
 
 // Packed weights are a second B; blocks are padded to 64 columns at most.
-std::size_t packed_footprint_bytes(const Workload& workload, Precision precision) {
+std::size_t packed_footprint_bytes(const Workload& workload, Precision precision, const Options&) {
   const auto& size = static_cast<const Matmul&>(workload);
   const std::size_t element = element_bytes(traits(precision).input);
   const auto padded = static_cast<std::size_t>((size.k + 63) / 64 * 64 * ((size.n + 63) / 64 * 64));

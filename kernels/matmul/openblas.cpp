@@ -140,7 +140,7 @@ void openblas(Registry& registry) {
   openblas.name = "openblas";
   openblas.precisions = {Precision::f64, Precision::f32, Precision::bf16};
   openblas.unsupported = unsupported;
-  openblas.footprint_bytes = [](const Workload& workload, Precision precision) {
+  openblas.footprint_bytes = [](const Workload& workload, Precision precision, const Options&) {
     // bf16 sums in f32 first.
     const std::size_t result = workload.output(precision).bytes();
     return operand_bytes(workload, precision) + (precision == Precision::bf16 ? 2 * result : 0);

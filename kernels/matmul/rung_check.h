@@ -4,6 +4,7 @@
 #pragma once
 
 #include <fmt/format.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
@@ -34,7 +35,13 @@ struct RungCase {
   std::uint64_t seed = 1;  ///< of the emulator's thread order
   int tiling = -1;
   Gpu gpu = {90, 132};
+  int times = 1;          ///< that what was prepared is enqueued
+  bool positive = false;  ///< no element below zero, so that sums grow with k
 };
+
+inline std::string name_of(const Rung& rung) {
+  return std::string(rung.name) + "_" + std::string(traits(rung.precision).name);
+}
 
 inline std::string to_string(const RungCase& c) {
   return fmt::format("m {} n {} k {}{}{} gaps {} {} {} offset {} epilogue {} seed {} tiling {}",
@@ -78,11 +85,15 @@ struct TestMatrix {
 
   std::byte* start() { return buffer.data() + offset * element_bytes(type); }
 
-  void fill(std::uint32_t operand) {
+  void fill(std::uint32_t operand, bool positive = false) {
     const std::size_t bytes = element_bytes(type);
     for (std::int64_t row = 0; row < rows; ++row) {
       random_elements({.operand = operand}, type, row * columns, columns,
                       start() + row * stride * bytes);
+      for (std::int64_t i = 0; positive && i < columns; ++i) {
+        const std::int64_t at = row * stride + i;
+        store_element(type, start(), at, std::fabs(load_element(type, start(), at)));
+      }
     }
   }
 
@@ -163,11 +174,16 @@ inline Check judge(const RungCase& test, Precision precision, const std::vector<
 
 }  // namespace detail
 
-/// Runs it once. Throws simt::Fault where the kernel misuses the machine, std::runtime_error where
-/// it writes outside C, and std::invalid_argument where the rung doesn't support the case. `answer`
-/// gets C as it lies in memory, gaps included.
-inline Check run_rung(const Rung& rung, const RungCase& test,
-                      std::vector<std::byte>* answer = nullptr) {
+struct RungRun {
+  Check check;
+  std::vector<std::byte> c;  ///< as it lies in memory, gaps included
+  std::string plan;          ///< PreparedGemm::plan
+};
+
+/// Throws simt::Fault where the kernel misuses the machine, std::runtime_error where it writes
+/// outside C or before it is enqueued, and std::invalid_argument where the rung doesn't support the
+/// case.
+inline RungRun run_rung(const Rung& rung, const RungCase& test) {
   const GemmShape& s = test.shape;
   const PrecisionTraits& types = traits(rung.precision);
   detail::TestMatrix a(types.input, s.trans_a ? s.k : s.m, s.trans_a ? s.m : s.k, test.gap_a,
@@ -175,8 +191,8 @@ inline Check run_rung(const Rung& rung, const RungCase& test,
   detail::TestMatrix b(types.input, s.trans_b ? s.n : s.k, s.trans_b ? s.k : s.n, test.gap_b,
                        test.offset);
   detail::TestMatrix c(types.output, s.m, s.n, test.gap_c, test.offset);
-  a.fill(0);
-  b.fill(1);
+  a.fill(0, test.positive);
+  b.fill(1, test.positive);
   Gemm gemm{s,        a.start(), b.start(), c.start(),     a.stride,
             b.stride, c.stride,  nullptr,   test.epilogue, test.tiling};
 
@@ -200,12 +216,43 @@ inline Check run_rung(const Rung& rung, const RungCase& test,
   std::unique_ptr<detail::TestBuffer> workspace;
   if (workspace_bytes > 0) workspace = std::make_unique<detail::TestBuffer>(workspace_bytes);
   simt::settings().seed = test.seed;
-  rung.launch(gemm, workspace ? workspace->data() : nullptr, test.gpu, Stream{});
+  // Nothing of the call itself, which is gone here, may be needed later.
+  const PreparedGemm prepared =
+      rung.prepare(Gemm(gemm), workspace ? workspace->data() : nullptr, Gpu(test.gpu));
+  const auto poisoned = [](std::byte each) { return each == std::byte{0xFF}; };
+  if (!std::all_of(c.buffer.data(), c.buffer.data() + c.buffer.bytes(), poisoned)) {
+    throw std::runtime_error("wrote to C before it was enqueued");
+  }
+  for (int time = 0; time < test.times; ++time) {
+    std::memset(c.buffer.data(), 0xFF, c.buffer.bytes());
+    prepared.enqueue(Stream{});
+  }
 
   detail::require_gaps_untouched(c);
-  if (answer != nullptr) answer->assign(c.buffer.data(), c.buffer.data() + c.buffer.bytes());
-  return detail::judge(test, rung.precision, a.values(s.trans_a), b.values(s.trans_b), bias_values,
-                       c);
+  return {
+      detail::judge(test, rung.precision, a.values(s.trans_a), b.values(s.trans_b), bias_values, c),
+      {c.buffer.data(), c.buffer.data() + c.buffer.bytes()},
+      prepared.plan};
+}
+
+/// Runs it and expects every element to be right.
+inline void expect_right(const Rung& rung, const RungCase& test) {
+  SCOPED_TRACE(name_of(rung) + " " + to_string(test));
+  try {
+    const Check check = run_rung(rung, test).check;
+    EXPECT_LE(check.error, check.limit) << check.method;
+  } catch (const std::exception& error) {
+    ADD_FAILURE() << error.what();
+  }
+}
+
+/// What the emulator counts of one product, which must be right as well.
+inline simt::Counters counted(const Rung& rung, const RungCase& test) {
+  simt::reset_counters();
+  simt::settings().count_accesses = true;
+  expect_right(rung, test);
+  simt::settings().count_accesses = false;
+  return simt::counters();
 }
 
 }  // namespace breakeven::matmul

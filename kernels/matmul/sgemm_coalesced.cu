@@ -26,17 +26,14 @@ __global__ void sgemm_coalesced_kernel(SgemmProblem p, Strides a, Strides b) {
   }
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
-  const SgemmProblem p = sgemm_problem(gemm, kTile, kTile);
-  launch(sgemm_coalesced_kernel, {dim3(blocks(p)), dim3(kTile, kThreadRows)}, stream, p,
-         strides_of(gemm.shape.trans_a, gemm.lda), strides_of(gemm.shape.trans_b, gemm.ldb));
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
+  return prepare_plain(sgemm_coalesced_kernel, gemm, kTile, dim3(kTile, kThreadRows));
 }
 
 }  // namespace
 
 const Rung& sgemm_coalesced() {
-  static const Rung rung = {"sgemm_coalesced", Precision::f32, 80,   kAnyCompute,
-                            plain_sgemm,       no_workspace,   start};
+  static const Rung rung = plain_rung("sgemm_coalesced", prepare);
   return rung;
 }
 

@@ -25,23 +25,24 @@ __global__ void __launch_bounds__(Tiles::kThreads, kVector ? 2 : 1)
   store_sums<Tiles>(p, first, thread, sums);
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
   const SgemmProblem p = sgemm_problem(gemm, Tiles::kM, Tiles::kN);
-  with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
-              [&](auto trans_a, auto trans_b, auto vector) {
-                constexpr bool kVector = vector || (!trans_a && trans_b);
-                using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
-                launch(sgemm_pipelined_kernel<trans_a, trans_b, kVector>,
-                       {dim3(blocks(p)), dim3(Tiles::kThreads), Loop::kFloats * sizeof(float)},
-                       stream, p);
-              });
+  return {with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
+                      [&](auto trans_a, auto trans_b, auto vector) {
+                        constexpr bool kVector = vector || (!trans_a && trans_b);
+                        using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
+                        return prepare_launch(
+                            sgemm_pipelined_kernel<trans_a, trans_b, kVector>,
+                            {dim3(blocks(p)), dim3(Tiles::kThreads), Loop::kFloats * sizeof(float)},
+                            p);
+                      })};
 }
 
 }  // namespace
 
 const Rung& sgemm_pipelined() {
-  static const Rung rung = {"sgemm_pipelined", Precision::f32, 80,   kAnyCompute,
-                            sgemm_sizes,       no_workspace,   start};
+  static const Rung rung = {"sgemm_pipelined", Precision::f32, 80,     kAnyCompute,
+                            sgemm_sizes,       no_workspace,   prepare};
   return rung;
 }
 

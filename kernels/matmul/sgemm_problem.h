@@ -88,16 +88,30 @@ inline std::string plain_sgemm(const Gemm& gemm, const Gpu& gpu) {
   return reason.empty() ? sgemm_sizes(gemm, gpu) : reason;
 }
 
-/// Calls run(trans_a, trans_b, vector) with each flag as a std::bool_constant.
+/// Their launch: operands by strides, square tiles.
+inline PreparedGemm prepare_plain(void (*kernel)(SgemmProblem, Strides, Strides), const Gemm& gemm,
+                                  int tile, dim3 threads, std::size_t shared_bytes = 0) {
+  const SgemmProblem p = sgemm_problem(gemm, tile, tile);
+  return {prepare_launch(kernel, {dim3(blocks(p)), threads, shared_bytes}, p,
+                         strides_of(gemm.shape.trans_a, gemm.lda),
+                         strides_of(gemm.shape.trans_b, gemm.ldb))};
+}
+
+/// A rung of one kernel that stores the bare sum.
+inline Rung plain_rung(const char* name, PreparedGemm (*prepare)(const Gemm&, void*, const Gpu&)) {
+  return {name, Precision::f32, 80, kAnyCompute, plain_sgemm, no_workspace, prepare};
+}
+
+/// What run(trans_a, trans_b, vector) prepares, with each flag as a std::bool_constant.
 template <class Run>
-void with_layout(bool trans_a, bool trans_b, bool vector, const Run& run) {
+PreparedLaunch with_layout(bool trans_a, bool trans_b, bool vector, const Run& run) {
   const auto with_vector = [&](auto ta, auto tb) {
-    vector ? run(ta, tb, std::true_type()) : run(ta, tb, std::false_type());
+    return vector ? run(ta, tb, std::true_type()) : run(ta, tb, std::false_type());
   };
   const auto with_b = [&](auto ta) {
-    trans_b ? with_vector(ta, std::true_type()) : with_vector(ta, std::false_type());
+    return trans_b ? with_vector(ta, std::true_type()) : with_vector(ta, std::false_type());
   };
-  trans_a ? with_b(std::true_type()) : with_b(std::false_type());
+  return trans_a ? with_b(std::true_type()) : with_b(std::false_type());
 }
 
 }  // namespace breakeven::matmul

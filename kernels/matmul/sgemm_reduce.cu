@@ -20,11 +20,11 @@ __global__ void sgemm_reduce_kernel(SgemmProblem p, const float* partials, int s
 
 }  // namespace
 
-void reduce_partials(const SgemmProblem& p, const float* partials, int splits, Stream stream) {
+PreparedLaunch reduce_partials(const SgemmProblem& p, const float* partials, int splits) {
   const std::int64_t elements = static_cast<std::int64_t>(p.m) * p.n;
-  launch(sgemm_reduce_kernel,
-         {dim3(static_cast<unsigned>(ceil_div(elements, kThreads))), dim3(kThreads)}, stream, p,
-         partials, splits);
+  return prepare_launch(sgemm_reduce_kernel,
+                        {dim3(static_cast<unsigned>(ceil_div(elements, kThreads))), dim3(kThreads)},
+                        p, partials, splits);
 }
 
 }  // namespace breakeven::matmul

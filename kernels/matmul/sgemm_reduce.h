@@ -8,7 +8,7 @@ namespace breakeven::matmul {
 
 /// C = epilogue(sum over s of partials[s, m, n]), `partials` dense. Bounded by memory: it reads
 /// (splits) and writes (1) each element once.
-void reduce_partials(const SgemmProblem& p, const float* partials, int splits, Stream stream);
+PreparedLaunch reduce_partials(const SgemmProblem& p, const float* partials, int splits);
 
 /// Bytes of the partials of `splits` parts; none where C is written at once.
 inline std::size_t partial_bytes(const GemmShape& shape, int splits) {

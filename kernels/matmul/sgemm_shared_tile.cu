@@ -48,18 +48,15 @@ __global__ void sgemm_shared_tile_kernel(SgemmProblem p, Strides a, Strides b) {
   }
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
-  const SgemmProblem p = sgemm_problem(gemm, kTile, kTile);
-  const std::size_t shared_bytes = 2 * kTile * kStride * sizeof(float);
-  launch(sgemm_shared_tile_kernel, {dim3(blocks(p)), dim3(kThreads), shared_bytes}, stream, p,
-         strides_of(gemm.shape.trans_a, gemm.lda), strides_of(gemm.shape.trans_b, gemm.ldb));
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
+  return prepare_plain(sgemm_shared_tile_kernel, gemm, kTile, dim3(kThreads),
+                       2 * kTile * kStride * sizeof(float));
 }
 
 }  // namespace
 
 const Rung& sgemm_shared_tile() {
-  static const Rung rung = {"sgemm_shared_tile", Precision::f32, 80,   kAnyCompute,
-                            plain_sgemm,         no_workspace,   start};
+  static const Rung rung = plain_rung("sgemm_shared_tile", prepare);
   return rung;
 }
 

@@ -27,17 +27,17 @@ std::size_t workspace_bytes(const Gemm& gemm, const Gpu& gpu) {
   return partial_bytes(gemm.shape, splits_of(gemm, gpu, cost(gemm, gpu)));
 }
 
-void start(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
+PreparedGemm prepare(const Gemm& gemm, void* workspace, const Gpu& gpu) {
   const int splits = splits_of(gemm, gpu, cost(gemm, gpu));
-  few_rows(gemm) ? launch_split_k<RowTiles, kStages>(gemm, workspace, splits, stream)
-                 : launch_split_k<ColumnTiles, kStages>(gemm, workspace, splits, stream);
+  return few_rows(gemm) ? prepare_split_k<RowTiles, kStages>(gemm, workspace, splits)
+                        : prepare_split_k<ColumnTiles, kStages>(gemm, workspace, splits);
 }
 
 }  // namespace
 
 const Rung& sgemm_skinny() {
-  static const Rung rung = {"sgemm_skinny", Precision::f32,  80,    kAnyCompute,
-                            unsupported,    workspace_bytes, start, split_tilings()};
+  static const Rung rung = {"sgemm_skinny", Precision::f32,  80,      kAnyCompute,
+                            unsupported,    workspace_bytes, prepare, split_tilings()};
   return rung;
 }
 

@@ -22,15 +22,15 @@ std::size_t workspace_bytes(const Gemm& gemm, const Gpu& gpu) {
   return partial_bytes(gemm.shape, splits_of(gemm, gpu, cost(gpu)));
 }
 
-void start(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
-  launch_split_k<Tiles, kStages>(gemm, workspace, splits_of(gemm, gpu, cost(gpu)), stream);
+PreparedGemm prepare(const Gemm& gemm, void* workspace, const Gpu& gpu) {
+  return prepare_split_k<Tiles, kStages>(gemm, workspace, splits_of(gemm, gpu, cost(gpu)));
 }
 
 }  // namespace
 
 const Rung& sgemm_split_k() {
-  static const Rung rung = {"sgemm_split_k", Precision::f32,  80,    kAnyCompute,
-                            unsupported,     workspace_bytes, start, split_tilings()};
+  static const Rung rung = {"sgemm_split_k", Precision::f32,  80,      kAnyCompute,
+                            unsupported,     workspace_bytes, prepare, split_tilings()};
   return rung;
 }
 

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <string>
+#include <utility>
 
 #include "kernels/matmul/sgemm_pipeline.h"
 #include "kernels/matmul/sgemm_reduce.h"
@@ -34,10 +36,8 @@ __global__ void __launch_bounds__(Tiles::kThreads, 4)
 
 /// Into how many parts a call is cut. A tiling forces them, for a tuner: index i means 2^i.
 inline int splits_of(const Gemm& gemm, const Gpu& gpu, const TileCost& tile) {
-  const GemmShape& s = gemm.shape;
-  if (gemm.tiling < 0) return plan_splits(s, tile, gpu.sms, kMostSplits).splits;
-  const std::int64_t slabs = ceil_div(s.k, tile.k);
-  return static_cast<int>(std::min(std::int64_t{1} << gemm.tiling, slabs));
+  if (gemm.tiling >= 0) return 1 << gemm.tiling;
+  return plan_splits(gemm.shape, tile, gpu.sms, kMostSplits).splits;
 }
 
 inline std::vector<const char*> split_tilings() {
@@ -47,13 +47,18 @@ inline std::vector<const char*> split_tilings() {
 inline std::string unsupported_split(const Gemm& gemm, const Gpu& gpu, const TileCost& tile) {
   const std::string reason = sgemm_sizes(gemm, gpu);
   if (!reason.empty()) return reason;
+  const std::int64_t slabs = ceil_div(gemm.shape.k, tile.k);
+  if (gemm.tiling >= 0 && std::int64_t{1} << gemm.tiling > slabs) {
+    return "k has " + std::to_string(slabs) + " slabs of " + std::to_string(tile.k) +
+           ", too few for " + std::to_string(1 << gemm.tiling) + " parts";
+  }
   const std::int64_t tiles = ceil_div(gemm.shape.m, tile.m) * ceil_div(gemm.shape.n, tile.n);
   return tiles < (std::int64_t{1} << 31) / kMostSplits ? ""
                                                        : "too many tiles to number their parts";
 }
 
 template <class Tiles, int kStages>
-void launch_split_k(const Gemm& gemm, void* workspace, int splits, Stream stream) {
+PreparedGemm prepare_split_k(const Gemm& gemm, void* workspace, int splits) {
   const SgemmProblem whole = sgemm_problem(gemm, Tiles::kM, Tiles::kN);
   SgemmProblem p = whole;
   if (splits > 1) {
@@ -62,16 +67,20 @@ void launch_split_k(const Gemm& gemm, void* workspace, int splits, Stream stream
     p.epilogue = Epilogue::none;
     p.vector_c = p.n % 4 == 0;
   }
-  with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
-              [&](auto trans_a, auto trans_b, auto vector) {
-                constexpr bool kVector = vector || (!trans_a && trans_b);
-                using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
-                launch(sgemm_split_k_kernel<Tiles, kStages, trans_a, trans_b, kVector>,
-                       {dim3(blocks(p) * static_cast<unsigned>(splits)), dim3(Tiles::kThreads),
-                        Loop::kFloats * sizeof(float)},
-                       stream, p, splits);
-              });
-  if (splits > 1) reduce_partials(whole, p.c, splits, stream);
+  PreparedLaunch multiply = with_layout(
+      gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
+      [&](auto trans_a, auto trans_b, auto vector) {
+        constexpr bool kVector = vector || (!trans_a && trans_b);
+        using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
+        return prepare_launch(sgemm_split_k_kernel<Tiles, kStages, trans_a, trans_b, kVector>,
+                              {dim3(blocks(p) * static_cast<unsigned>(splits)),
+                               dim3(Tiles::kThreads), Loop::kFloats * sizeof(float)},
+                              p, splits);
+      });
+  std::string plan =
+      std::to_string(Tiles::kM) + "x" + std::to_string(Tiles::kN) + ", " + parts_text(splits);
+  if (splits == 1) return {std::move(multiply), std::move(plan)};
+  return {in_order(std::move(multiply), reduce_partials(whole, p.c, splits)), std::move(plan)};
 }
 
 }  // namespace breakeven::matmul

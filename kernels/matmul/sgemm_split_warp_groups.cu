@@ -84,24 +84,30 @@ __global__ void __launch_bounds__(kGroups* Tiles::kThreads)
              : take_and_store<kHalf>(p, row, column, sums, others);
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
   const SgemmProblem p = sgemm_problem(gemm, Tiles::kM, Tiles::kN);
-  with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
-              [&](auto trans_a, auto trans_b, auto vector) {
-                constexpr bool kVector = vector || (!trans_a && trans_b);
-                using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
-                launch(sgemm_split_warp_groups_kernel<trans_a, trans_b, kVector>,
-                       {dim3(blocks(p)), dim3(kGroups * Tiles::kThreads),
-                        kGroups * Loop::kFloats * sizeof(float)},
-                       stream, p);
-              });
+  return {with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_copies(gemm),
+                      [&](auto trans_a, auto trans_b, auto vector) {
+                        constexpr bool kVector = vector || (!trans_a && trans_b);
+                        using Loop = Pipeline<Tiles, kStages, trans_a, trans_b, kVector>;
+                        return prepare_launch(
+                            sgemm_split_warp_groups_kernel<trans_a, trans_b, kVector>,
+                            {dim3(blocks(p)), dim3(kGroups * Tiles::kThreads),
+                             kGroups * Loop::kFloats * sizeof(float)},
+                            p);
+                      })};
 }
 
 }  // namespace
 
 const Rung& sgemm_split_warp_groups() {
-  static const Rung rung = {
-      "sgemm_split_warp_groups", Precision::f32, 80, kAnyCompute, sgemm_sizes, no_workspace, start};
+  static const Rung rung = {"sgemm_split_warp_groups",
+                            Precision::f32,
+                            80,
+                            kAnyCompute,
+                            sgemm_sizes,
+                            no_workspace,
+                            prepare};
   return rung;
 }
 

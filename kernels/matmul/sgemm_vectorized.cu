@@ -54,23 +54,23 @@ __global__ void __launch_bounds__(kThreads, kVector ? 2 : 1)
   }
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
   const SgemmProblem p = sgemm_problem(gemm, kTile, kTile);
-  with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_operands(gemm),
-              [&](auto trans_a, auto trans_b, auto vector) {
-                using LoadA = StagedLoad<kTile, kSlab, kThreads, !trans_a, vector>;
-                using LoadB = StagedLoad<kTile, kSlab, kThreads, trans_b, vector>;
-                const std::size_t bytes = (LoadA::kFloats + LoadB::kFloats) * sizeof(float);
-                launch(sgemm_vectorized_kernel<trans_a, trans_b, vector>,
-                       {dim3(blocks(p)), dim3(kThreads), bytes}, stream, p);
-              });
+  return {with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_operands(gemm),
+                      [&](auto trans_a, auto trans_b, auto vector) {
+                        using LoadA = StagedLoad<kTile, kSlab, kThreads, !trans_a, vector>;
+                        using LoadB = StagedLoad<kTile, kSlab, kThreads, trans_b, vector>;
+                        const std::size_t bytes = (LoadA::kFloats + LoadB::kFloats) * sizeof(float);
+                        return prepare_launch(sgemm_vectorized_kernel<trans_a, trans_b, vector>,
+                                              {dim3(blocks(p)), dim3(kThreads), bytes}, p);
+                      })};
 }
 
 }  // namespace
 
 const Rung& sgemm_vectorized() {
-  static const Rung rung = {"sgemm_vectorized", Precision::f32, 80,   kAnyCompute,
-                            sgemm_sizes,        no_workspace,   start};
+  static const Rung rung = {"sgemm_vectorized", Precision::f32, 80,     kAnyCompute,
+                            sgemm_sizes,        no_workspace,   prepare};
   return rung;
 }
 

@@ -53,22 +53,23 @@ __global__ void __launch_bounds__(Tiles::kThreads, kVector ? 2 : 1)
   store_sums<Tiles>(p, first, thread, sums);
 }
 
-void start(const Gemm& gemm, void*, const Gpu&, Stream stream) {
+PreparedGemm prepare(const Gemm& gemm, void*, const Gpu&) {
   const SgemmProblem p = sgemm_problem(gemm, Tiles::kM, Tiles::kN);
-  with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_operands(gemm),
-              [&](auto trans_a, auto trans_b, auto vector) {
-                const std::size_t floats =
-                    LoadA<trans_a, vector>::kFloats + LoadB<trans_b, vector>::kFloats;
-                launch(sgemm_warp_tile_kernel<trans_a, trans_b, vector>,
-                       {dim3(blocks(p)), dim3(Tiles::kThreads), floats * sizeof(float)}, stream, p);
-              });
+  return {with_layout(gemm.shape.trans_a, gemm.shape.trans_b, vector_operands(gemm),
+                      [&](auto trans_a, auto trans_b, auto vector) {
+                        const std::size_t floats =
+                            LoadA<trans_a, vector>::kFloats + LoadB<trans_b, vector>::kFloats;
+                        return prepare_launch(
+                            sgemm_warp_tile_kernel<trans_a, trans_b, vector>,
+                            {dim3(blocks(p)), dim3(Tiles::kThreads), floats * sizeof(float)}, p);
+                      })};
 }
 
 }  // namespace
 
 const Rung& sgemm_warp_tile() {
-  static const Rung rung = {"sgemm_warp_tile", Precision::f32, 80,   kAnyCompute,
-                            sgemm_sizes,       no_workspace,   start};
+  static const Rung rung = {"sgemm_warp_tile", Precision::f32, 80,     kAnyCompute,
+                            sgemm_sizes,       no_workspace,   prepare};
   return rung;
 }
 

@@ -2,6 +2,7 @@
 // once and used once, so all that counts is how many loads are under way, and that neighbouring
 // lanes read neighbours. k is cut among blocks where the outputs alone are too few for that.
 #include <algorithm>
+#include <utility>
 
 #include "kernels/matmul/sgemm_reduce.h"
 #include "kernels/matmul/sgemm_rungs.h"
@@ -154,7 +155,20 @@ std::size_t workspace_bytes(const Gemm& gemm, const Gpu& gpu) {
   return partial_bytes(gemm.shape, splits_of(gemv_of(gemm), gpu));
 }
 
-void start(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
+PreparedLaunch prepare_gemv(const Gemv& g, int splits) {
+  const dim3 grid(static_cast<unsigned>(ceil_div(g.outputs, outputs_per_block(g))),
+                  static_cast<unsigned>(splits));
+  const dim3 threads(kThreads);
+  if (g.along_k) {
+    return prepare_launch(g.vector ? sgemv_along_k_kernel<true> : sgemv_along_k_kernel<false>,
+                          {grid, threads}, g);
+  }
+  constexpr std::size_t kBytes = std::size_t{kWarps} * 32 * sizeof(float);
+  return g.vector ? prepare_launch(sgemv_across_kernel<4>, {grid, threads, 4 * kBytes}, g)
+                  : prepare_launch(sgemv_across_kernel<1>, {grid, threads, kBytes}, g);
+}
+
+PreparedGemm prepare(const Gemm& gemm, void* workspace, const Gpu& gpu) {
   Gemv g = gemv_of(gemm);
   const int splits = splits_of(g, gpu);
   if (splits > 1) {
@@ -164,26 +178,18 @@ void start(const Gemm& gemm, void* workspace, const Gpu& gpu, Stream stream) {
     g.part_stride = g.outputs;
     g.epilogue = Epilogue::none;
   }
-  const dim3 grid(static_cast<unsigned>(ceil_div(g.outputs, outputs_per_block(g))),
-                  static_cast<unsigned>(splits));
-  const dim3 threads(kThreads);
-  if (g.along_k) {
-    g.vector ? launch(sgemv_along_k_kernel<true>, {grid, threads}, stream, g)
-             : launch(sgemv_along_k_kernel<false>, {grid, threads}, stream, g);
-  } else {
-    constexpr std::size_t kFloats = std::size_t{kWarps} * 32;
-    g.vector
-        ? launch(sgemv_across_kernel<4>, {grid, threads, 4 * kFloats * sizeof(float)}, stream, g)
-        : launch(sgemv_across_kernel<1>, {grid, threads, kFloats * sizeof(float)}, stream, g);
-  }
-  if (splits > 1) reduce_partials(sgemm_problem(gemm, 32, 32), g.out, splits, stream);
+  PreparedLaunch multiply = prepare_gemv(g, splits);
+  if (splits == 1) return {std::move(multiply), parts_text(splits)};
+  return {
+      in_order(std::move(multiply), reduce_partials(sgemm_problem(gemm, 32, 32), g.out, splits)),
+      parts_text(splits)};
 }
 
 }  // namespace
 
 const Rung& sgemv() {
-  static const Rung rung = {"sgemv",     Precision::f32,  80,   kAnyCompute,
-                            unsupported, workspace_bytes, start};
+  static const Rung rung = {"sgemv",     Precision::f32,  80,     kAnyCompute,
+                            unsupported, workspace_bytes, prepare};
   return rung;
 }
 

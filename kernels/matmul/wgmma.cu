@@ -9,7 +9,7 @@ const std::vector<Rung>& wgmma_rungs() {
   static const std::vector<Rung> rungs = [] {
     struct Named {
       const char* name;
-      WgmmaLaunch (*launch)(Precision);
+      WgmmaPrepare (*prepare)(Precision);
     };
     constexpr Named kLadder[] = {{"wgmma_64x64", wgmma_64x64},
                                  {"wgmma_128x128", wgmma_128x128},
@@ -27,7 +27,7 @@ const std::vector<Rung>& wgmma_rungs() {
                                                               : wgmma_unsupported<Precision::fp8>;
       for (const Named& rung : kLadder) {
         all.push_back(
-            {rung.name, precision, 90, 90, unsupported, no_workspace, rung.launch(precision), {}});
+            {rung.name, precision, 90, 90, unsupported, no_workspace, rung.prepare(precision), {}});
       }
       for (const WgmmaTiling& tiling : kWgmmaTilings) all.back().tilings.push_back(tiling.name);
     }

@@ -6,8 +6,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_128x128(Precision precision) {
-  return wgmma_launch<WgmmaSimple<WgmmaTile<128, 128>>>(precision);
+WgmmaPrepare wgmma_128x128(Precision precision) {
+  return wgmma_prepare<WgmmaSimple<WgmmaTile<128, 128>>>(precision);
 }
 
 }  // namespace breakeven::matmul

@@ -6,8 +6,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_64x64(Precision precision) {
-  return wgmma_launch<WgmmaSimple<WgmmaTile<64, 64>>>(precision);
+WgmmaPrepare wgmma_64x64(Precision precision) {
+  return wgmma_prepare<WgmmaSimple<WgmmaTile<64, 64>>>(precision);
 }
 
 }  // namespace breakeven::matmul

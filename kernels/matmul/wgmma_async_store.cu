@@ -6,8 +6,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_async_store(Precision precision) {
-  return wgmma_launch<WgmmaPipeline<WgmmaTile<128, 256, 4, 2, 2, true>, true>>(precision);
+WgmmaPrepare wgmma_async_store(Precision precision) {
+  return wgmma_prepare<WgmmaPipeline<WgmmaTile<128, 256, 4, 2, 2, true>, true>>(precision);
 }
 
 }  // namespace breakeven::matmul

@@ -6,8 +6,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_cluster(Precision precision) {
-  return wgmma_launch<WgmmaPipeline<WgmmaTile<128, 256, 4, 2, 2>, true>>(precision);
+WgmmaPrepare wgmma_cluster(Precision precision) {
+  return wgmma_prepare<WgmmaPipeline<WgmmaTile<128, 256, 4, 2, 2>, true>>(precision);
 }
 
 }  // namespace breakeven::matmul

@@ -5,9 +5,9 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_hilbert_128x128(Precision precision) {
+WgmmaPrepare wgmma_hilbert_128x128(Precision precision) {
   using Tile = WgmmaTile<128, 128, 6, 2, 2, true, TileOrder::hilbert>;
-  return wgmma_launch<WgmmaPipeline<Tile, true>>(precision);
+  return wgmma_prepare<WgmmaPipeline<Tile, true>>(precision);
 }
 
 }  // namespace breakeven::matmul

@@ -5,9 +5,9 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_hilbert_256x128(Precision precision) {
+WgmmaPrepare wgmma_hilbert_256x128(Precision precision) {
   using Tile = WgmmaTile<256, 128, 4, 2, 2, true, TileOrder::hilbert>;
-  return wgmma_launch<WgmmaPipeline<Tile, true>>(precision);
+  return wgmma_prepare<WgmmaPipeline<Tile, true>>(precision);
 }
 
 }  // namespace breakeven::matmul

@@ -6,8 +6,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_persistent(Precision precision) {
-  return wgmma_launch<WgmmaPipeline<WgmmaTile<128, 256, 4, 2>, true>>(precision);
+WgmmaPrepare wgmma_persistent(Precision precision) {
+  return wgmma_prepare<WgmmaPipeline<WgmmaTile<128, 256, 4, 2>, true>>(precision);
 }
 
 }  // namespace breakeven::matmul

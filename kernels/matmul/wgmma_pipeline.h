@@ -119,20 +119,28 @@ __device__ __forceinline__ void multiply_tiles(const WgmmaShared<Operands, Tile>
   WgmmaStage at;
   for (int turn = first; turn < turns; turn += step) {
     float d[kParts][Tile::n / 2];
+    if constexpr (Operands::promoted) clear_sums(d);
     ptx::Mbarrier* unreleased = nullptr;
     for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
       ptx::mbarrier_wait(shared.full + at.stage, at.parity);
-      multiply_tile<Operands, kParts, Tile::n>(
-          d, shared.a + at.stage * Shared::kBytesA + group * kRows * 128,
-          shared.b + at.stage * Shared::kBytesB, k_tile == 0);
-      ptx::wgmma_wait<1>();  // the previous tile's; this one's go on
-      if (k_tile > 0) release_stage<Tile>(unreleased);
-      unreleased = shared.empty + at.stage;
+      const char* const a = shared.a + at.stage * Shared::kBytesA + group * kRows * 128;
+      const char* const b = shared.b + at.stage * Shared::kBytesB;
+      if constexpr (Operands::promoted) {
+        multiply_promoted<Operands, kParts, Tile::n>(d, a, b);
+        release_stage<Tile>(shared.empty + at.stage);
+      } else {
+        multiply_tile<Operands, kParts, Tile::n>(d, a, b, k_tile == 0);
+        ptx::wgmma_wait<1>();  // the previous tile's; this one's go on
+        if (k_tile > 0) release_stage<Tile>(unreleased);
+        unreleased = shared.empty + at.stage;
+      }
       at.template advance<Tile::stages>();
     }
-    ptx::wgmma_wait<0>();
-    hold_sums(d);
-    release_stage<Tile>(unreleased);
+    if constexpr (!Operands::promoted) {
+      ptx::wgmma_wait<0>();
+      hold_sums(d);
+      release_stage<Tile>(unreleased);
+    }
     const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
     const int m0 = origin.row + group * kRows;
     finish_sums<Output, kParts, Tile::n>(d, p, origin.column);
@@ -154,6 +162,9 @@ __global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
                    const __grid_constant__ WgmmaProblem p) {
   const WgmmaShared<Operands, Tile> shared;
   if (threadIdx.x == 0) {
+    ptx::tma_prefetch_descriptor(map_a);
+    ptx::tma_prefetch_descriptor(map_b);
+    if (Tile::staged) ptx::tma_prefetch_descriptor(map_c);
     for (int stage = 0; stage < Tile::stages; ++stage) {
       ptx::mbarrier_init(shared.full + stage, 1);
       ptx::mbarrier_init(shared.empty + stage, Tile::consumers * Tile::cluster);
@@ -181,14 +192,14 @@ __global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
   if constexpr (Tile::cluster > 1) ptx::cluster_sync();
 }
 
-/// For wgmma_launch(). kPersistent: as many blocks as there are multiprocessors walk over the
+/// For wgmma_prepare(). kPersistent: as many blocks as there are multiprocessors walk over the
 /// tiles, else there is one for each tile.
 template <class Tile, bool kPersistent>
 struct WgmmaPipeline {
   static_assert(Tile::consumers == 2, "of whom the registers are shared out");
 
   template <class Operands>
-  static void call(const Gemm& gemm, const Gpu& gpu, Stream stream) {
+  static PreparedLaunch prepare(const Gemm& gemm, const Gpu& gpu) {
     using Output = typename Operands::Output;
     const WgmmaProblem p = wgmma_problem<Operands, Tile>(gemm);
     std::int64_t clusters = static_cast<std::int64_t>(p.tile_rows) * p.tile_columns;
@@ -198,11 +209,11 @@ struct WgmmaPipeline {
     const ptx::TensorMap map_c =
         p.store_by_tma ? wgmma_map<Output>(gemm.c, p.m, p.n, gemm.ldc, 64, 128 / sizeof(Output))
                        : map_a;
-    launch(wgmma_pipeline<Operands, Tile>,
-           Grid{dim3(static_cast<unsigned>(clusters * Tile::cluster)),
-                dim3(128 * (Tile::consumers + 1)), WgmmaShared<Operands, Tile>::bytes(),
-                Tile::cluster},
-           stream, map_a, wgmma_map_b<Operands, Tile>(gemm), map_c, p);
+    return prepare_launch(wgmma_pipeline<Operands, Tile>,
+                          Grid{dim3(static_cast<unsigned>(clusters * Tile::cluster)),
+                               dim3(128 * (Tile::consumers + 1)),
+                               WgmmaShared<Operands, Tile>::bytes(), Tile::cluster},
+                          map_a, wgmma_map_b<Operands, Tile>(gemm), map_c, p);
   }
 };
 

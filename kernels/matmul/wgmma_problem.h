@@ -24,6 +24,9 @@ struct WgmmaOperands {
   static constexpr bool along_m = kAlongM;
   static constexpr bool along_n = kAlongN;
   static constexpr int depth = 128 / static_cast<int>(sizeof(T));
+  /// The tensor core keeps about 14 bits of a sum of fp8 products (DeepSeek-V3 technical report,
+  /// arXiv:2412.19437, section 3.3.2): the sums of a tile's depth go to f32 registers of their own.
+  static constexpr bool promoted = sizeof(T) == 1;
   static_assert(sizeof(T) == 2 || (!kAlongM && !kAlongN), "wgmma transposes 16-bit types only");
 };
 
@@ -133,42 +136,48 @@ WgmmaProblem wgmma_problem(const Gemm& gemm) {
   return p;
 }
 
-/// Calls launch_rung(WgmmaOperands<...>{}) with the call's types and layouts; they are supported.
-template <Precision kPrecision, class Launch>
-void with_wgmma_operands(const GemmShape& shape, Launch launch_rung) {
+/// What prepare(WgmmaOperands<...>{}) returns, with the call's types and layouts; they are
+/// supported.
+template <Precision kPrecision, class Prepare>
+PreparedLaunch with_wgmma_operands(const GemmShape& shape, const Prepare& prepare) {
   if constexpr (kPrecision == Precision::tf32) {
-    launch_rung(WgmmaOperands<float, false, false>{});
+    return prepare(WgmmaOperands<float, false, false>{});
   } else if constexpr (kPrecision == Precision::fp8) {
-    launch_rung(WgmmaOperands<e4m3, false, false>{});
+    return prepare(WgmmaOperands<e4m3, false, false>{});
   } else {
     using T = std::conditional_t<kPrecision == Precision::bf16, bf16, f16>;
-    if (shape.trans_a && shape.trans_b) launch_rung(WgmmaOperands<T, true, false>{});
-    if (shape.trans_a && !shape.trans_b) launch_rung(WgmmaOperands<T, true, true>{});
-    if (!shape.trans_a && shape.trans_b) launch_rung(WgmmaOperands<T, false, false>{});
-    if (!shape.trans_a && !shape.trans_b) launch_rung(WgmmaOperands<T, false, true>{});
+    if (shape.trans_a) {
+      return shape.trans_b ? prepare(WgmmaOperands<T, true, false>{})
+                           : prepare(WgmmaOperands<T, true, true>{});
+    }
+    return shape.trans_b ? prepare(WgmmaOperands<T, false, false>{})
+                         : prepare(WgmmaOperands<T, false, true>{});
   }
 }
 
-/// A Rung::launch: Launcher::call<Operands>(gemm, gpu, stream) does the work.
+/// A Rung::prepare: Launcher::prepare<Operands>(gemm, gpu) does the work.
 template <class Launcher, Precision kPrecision>
-void wgmma_call(const Gemm& gemm, void*, const Gpu& gpu, Stream stream) {
-  with_wgmma_operands<kPrecision>(gemm.shape, [&](auto operands) {
-    Launcher::template call<decltype(operands)>(gemm, gpu, stream);
-  });
+PreparedGemm wgmma_prepare_for(const Gemm& gemm, void*, const Gpu& gpu) {
+  constexpr bool kPromoted = kPrecision == Precision::fp8;
+  return {
+      with_wgmma_operands<kPrecision>(
+          gemm.shape,
+          [&](auto operands) { return Launcher::template prepare<decltype(operands)>(gemm, gpu); }),
+      kPromoted ? "sums promoted to f32 every 128 k" : ""};
 }
 
 /// The one for a precision.
 template <class Launcher>
-WgmmaLaunch wgmma_launch(Precision precision) {
+WgmmaPrepare wgmma_prepare(Precision precision) {
   switch (precision) {
     case Precision::bf16:
-      return wgmma_call<Launcher, Precision::bf16>;
+      return wgmma_prepare_for<Launcher, Precision::bf16>;
     case Precision::f16:
-      return wgmma_call<Launcher, Precision::f16>;
+      return wgmma_prepare_for<Launcher, Precision::f16>;
     case Precision::tf32:
-      return wgmma_call<Launcher, Precision::tf32>;
+      return wgmma_prepare_for<Launcher, Precision::tf32>;
     default:
-      return wgmma_call<Launcher, Precision::fp8>;
+      return wgmma_prepare_for<Launcher, Precision::fp8>;
   }
 }
 

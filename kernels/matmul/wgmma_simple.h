@@ -16,6 +16,8 @@ __global__ void __launch_bounds__(128) wgmma_simple(const __grid_constant__ ptx:
   char* const b = shared.take<char>(Tile::n * 128, 1024);
   ptx::Mbarrier* const full = shared.take<ptx::Mbarrier>(1);
   if (threadIdx.x == 0) {
+    ptx::tma_prefetch_descriptor(map_a);
+    ptx::tma_prefetch_descriptor(map_b);
     ptx::mbarrier_init(full, 1);
     ptx::mbarrier_fence_init();
   }
@@ -23,6 +25,7 @@ __global__ void __launch_bounds__(128) wgmma_simple(const __grid_constant__ ptx:
   const TilePosition tile = TileSchedule{p.tile_rows, p.tile_columns, Tile::order}.at(blockIdx.x);
   const int m0 = tile.row * Tile::m, n0 = tile.column * Tile::n;
   float d[Tile::m / 64][Tile::n / 2];
+  if constexpr (Operands::promoted) clear_sums(d);
   for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
     if (threadIdx.x == 0) {
       const int k0 = k_tile * Operands::depth;
@@ -31,26 +34,30 @@ __global__ void __launch_bounds__(128) wgmma_simple(const __grid_constant__ ptx:
       load_b<Operands, Tile::n, 1>(b, map_b, full, n0, k0, 0);
     }
     ptx::mbarrier_wait(full, k_tile & 1);
-    multiply_tile<Operands, Tile::m / 64, Tile::n>(d, a, b, k_tile == 0);
-    ptx::wgmma_wait<0>();
-    hold_sums(d);
+    if constexpr (Operands::promoted) {
+      multiply_promoted<Operands, Tile::m / 64, Tile::n>(d, a, b);
+    } else {
+      multiply_tile<Operands, Tile::m / 64, Tile::n>(d, a, b, k_tile == 0);
+      ptx::wgmma_wait<0>();
+      hold_sums(d);
+    }
     __syncthreads();  // every warp has read the tile
   }
   finish_sums<Output, Tile::m / 64, Tile::n>(d, p, n0);
   store_sums<Output, Tile::m / 64, Tile::n>(d, p, m0, n0);
 }
 
-/// For wgmma_launch().
+/// For wgmma_prepare().
 template <class Tile>
 struct WgmmaSimple {
   template <class Operands>
-  static void call(const Gemm& gemm, const Gpu&, Stream stream) {
+  static PreparedLaunch prepare(const Gemm& gemm, const Gpu&) {
     const WgmmaProblem p = wgmma_problem<Operands, Tile>(gemm);
     constexpr int kBytes = ptx::shared_bytes(Tile::stage_bytes, 8, 8);
     const auto blocks =
         static_cast<unsigned>(static_cast<std::int64_t>(p.tile_rows) * p.tile_columns);
-    launch(wgmma_simple<Operands, Tile>, Grid{dim3(blocks), dim3(128), kBytes, 1}, stream,
-           wgmma_map_a<Operands, Tile>(gemm), wgmma_map_b<Operands, Tile>(gemm), p);
+    return prepare_launch(wgmma_simple<Operands, Tile>, Grid{dim3(blocks), dim3(128), kBytes, 1},
+                          wgmma_map_a<Operands, Tile>(gemm), wgmma_map_b<Operands, Tile>(gemm), p);
   }
 };
 

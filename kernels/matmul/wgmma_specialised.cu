@@ -7,8 +7,8 @@
 
 namespace breakeven::matmul {
 
-WgmmaLaunch wgmma_specialised(Precision precision) {
-  return wgmma_launch<WgmmaPipeline<WgmmaTile<128, 128, 6, 2>, false>>(precision);
+WgmmaPrepare wgmma_specialised(Precision precision) {
+  return wgmma_prepare<WgmmaPipeline<WgmmaTile<128, 128, 6, 2>, false>>(precision);
 }
 
 }  // namespace breakeven::matmul

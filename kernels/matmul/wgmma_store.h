@@ -27,15 +27,20 @@ __device__ __forceinline__ void stage_chunk(const float (&d)[kSums], char* buffe
       ptx::stmatrix_x4(buffer + row * 128 + ((j + lane / 16) ^ row % 8) * 16, packed);
     }
   } else {
+    // Half a warp's pairs, of four rows, go at once. The swizzle gives neighbouring rows the same
+    // 32 bytes of banks for the same columns, so odd rows store their columns in another order.
+    const bool odd = lane / 4 % 2 != 0;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = thread / 32 * 16 + half * 8 + lane / 4;
 #pragma unroll
       for (int j = 0; j < 4; ++j) {
-        const int i = 4 * (4 * chunk + j) + 2 * half;
-        const int piece = (2 * j + lane % 4 / 2) ^ row % 8;
-        ptx::store_shared(reinterpret_cast<float2*>(buffer + row * 128 + piece * 16 + lane % 2 * 8),
-                          make_float2(d[i], d[i + 1]));
+        const int even_at = 4 * (4 * chunk + j) + 2 * half;
+        const int odd_at = 4 * (4 * chunk + (j ^ 2)) + 2 * half;
+        const int piece = (2 * (odd ? j ^ 2 : j) + lane % 4 / 2) ^ row % 8;
+        ptx::store_shared(
+            reinterpret_cast<float2*>(buffer + row * 128 + piece * 16 + lane % 2 * 8),
+            odd ? make_float2(d[odd_at], d[odd_at + 1]) : make_float2(d[even_at], d[even_at + 1]));
       }
     }
   }

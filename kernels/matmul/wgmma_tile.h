@@ -72,6 +72,37 @@ __device__ __forceinline__ void hold_sums(float (&d)[kParts][kCount]) {
   for (int part = 0; part < kParts; ++part) ptx::wgmma_hold(d[part]);
 }
 
+template <int kParts, int kCount>
+__device__ __forceinline__ void clear_sums(float (&d)[kParts][kCount]) {
+#pragma unroll
+  for (int part = 0; part < kParts; ++part) {
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) d[part][i] = 0;
+  }
+}
+
+/// For promoted operands: d += A B, once it is done. 64 x 128 sums at a time start from nothing in
+/// registers of their own; all of 64 x 256 at once, beside d, would leave none for anything else.
+/// Meanwhile the other warp group's multiplications fill the tensor core.
+template <class Operands, int kParts, int kN>
+__device__ __forceinline__ void multiply_promoted(float (&d)[kParts][kN / 2], const char* a,
+                                                  const char* b) {
+  constexpr int kColumns = kN < 128 ? kN : 128;
+  static_assert(!Operands::along_m && !Operands::along_n && kN % kColumns == 0);
+#pragma unroll
+  for (int part = 0; part < kParts; ++part) {
+#pragma unroll
+    for (int n = 0; n < kN; n += kColumns) {
+      float sums[1][kColumns / 2];
+      multiply_tile<Operands, 1, kColumns>(sums, a + part * 8192, b + n * 128, true);
+      ptx::wgmma_wait<0>();
+      hold_sums(sums);
+#pragma unroll
+      for (int i = 0; i < kColumns / 2; ++i) d[part][n / 2 + i] += sums[0][i];
+    }
+  }
+}
+
 /// Adds the bias and applies the activation to the sums of columns n0 and on.
 template <class Output, int kParts, int kN>
 __device__ __forceinline__ void finish_sums(float (&d)[kParts][kN / 2], const WgmmaProblem& p,

@@ -1,5 +1,6 @@
 // cp.async: a copy's destination is garbage (0xFF) from the moment that it is issued, and its data
 // arrives one copy at a time, at moments drawn from the seed, at the latest in the wait for it.
+#include "kernels/simt/hopper_state.h"
 #include "kernels/simt/machine.h"
 #include "kernels/simt/ptx_base.h"
 
@@ -49,6 +50,7 @@ void cp_async(void* shared, const void* global, int bytes, bool valid, const Sit
   require_aligned(shared, size, "cp.async's destination");
   require_aligned(global, size, "cp.async's source");
   shared_offset(shared, "cp.async's destination");
+  require_free(shared, size, true, "cp.async");
   if (valid && is_shared(global)) fault("cp.async's source lies in shared memory");
   count_access(Space::shared, shared, size, where);
   if (valid) count_access(Space::global, global, size, where);

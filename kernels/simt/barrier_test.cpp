@@ -125,5 +125,60 @@ TEST(Barrier, FaultsOfNamedBarriers) {
   EXPECT_EQ(with(15, 64), "no fault");
 }
 
+enum class Part { whole, halves, two_places, sync_and_arrive, rest_returns };
+
+// Two warps of a block of three; each comes to a barrier of 64, as a whole or not.
+template <Part kPart>
+__global__ void by_parts() {
+  const unsigned lane = threadIdx.x % 32;
+  if constexpr (kPart == Part::whole) {
+    if (threadIdx.x < 64) ptx::named_barrier_sync(1, 64);
+  } else if constexpr (kPart == Part::halves) {
+    if (threadIdx.x < 32 || lane < 16) ptx::named_barrier_sync(1, 64);
+  } else if constexpr (kPart == Part::two_places) {
+    if (threadIdx.x < 64 && lane < 16) ptx::named_barrier_arrive(1, 64);
+    if (threadIdx.x < 64 && lane >= 16) ptx::named_barrier_arrive(1, 64);
+  } else if constexpr (kPart == Part::sync_and_arrive) {
+    if (threadIdx.x < 64 && lane == 0) ptx::named_barrier_sync(1, 64);
+    if (threadIdx.x < 64 && lane != 0) ptx::named_barrier_arrive(1, 64);
+  } else if constexpr (kPart == Part::rest_returns) {
+    if (lane >= 16) return;
+    ptx::named_barrier_arrive(1, 96);
+    return;
+  }
+  __syncthreads();
+}
+
+TEST(Barrier, NamedBarriersCountWholeWarps) {
+  for_seeds(10, [] {
+    const auto fault = [](auto* kernel) {
+      return fault_of([=] { launch(kernel, {dim3(1), dim3(96)}, {}); });
+    };
+    EXPECT_EQ(fault(by_parts<Part::whole>), "no fault");
+    EXPECT_TRUE(says(fault(by_parts<Part::halves>), "named barrier 1", "count whole warps"));
+    EXPECT_TRUE(says(fault(by_parts<Part::two_places>), "named barrier 1: comes from line",
+                     "other lanes of its warp from line"));
+    EXPECT_TRUE(says(fault(by_parts<Part::sync_and_arrive>), "named barrier 1: comes from line"));
+    EXPECT_TRUE(says(fault(by_parts<Part::rest_returns>), "named barrier 1"));
+  });
+}
+
+// The last warp has 8 lanes, and counts as one of 32.
+__global__ void with_a_small_warp(int* out) {
+  ptx::SharedMemory shared;
+  int* slot = shared.take<int>(40);
+  slot[threadIdx.x] = static_cast<int>(threadIdx.x);
+  ptx::named_barrier_sync(2, 64);
+  out[threadIdx.x] = slot[39 - threadIdx.x];
+}
+
+TEST(Barrier, NamedBarriersCountASmallWarpAsWhole) {
+  for_seeds(5, [] {
+    std::vector<int> out(40);
+    launch(with_a_small_warp, {dim3(1), dim3(40), 160}, {}, out.data());
+    EXPECT_EQ(out[3], 36);
+  });
+}
+
 }  // namespace
 }  // namespace breakeven::simt

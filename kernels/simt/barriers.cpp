@@ -1,6 +1,7 @@
 // The block's barriers, and the warp operations that the language has.
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "kernels/simt/collectives.h"
 #include "kernels/simt/machine.h"
@@ -35,8 +36,35 @@ void come_to_barrier(Machine& machine, BlockRecord& block, const std::source_loc
   }
 }
 
-void come_to_named_barrier(Machine& machine, NamedBarrier& barrier, int id, int threads,
-                           bool wait) {
+/// Lanes of warp `warp` that the block has.
+int lanes_of(const BlockRecord& block, std::size_t warp) {
+  return std::min(32, block.thread_count - static_cast<int>(warp) * 32);
+}
+
+/// Warps come as a whole, from one place in the source: what comes there in two halves counts twice
+/// on a GPU, where barriers count warps.
+void come_with_warp(const BlockRecord& block, NamedBarrier& barrier, const std::string& name,
+                    std::size_t warp, bool wait, const std::source_location& where) {
+  NamedBarrier::Warp& mine = barrier.warps[warp];
+  if (mine.came == 0) {
+    mine.wait = wait;
+    mine.where = where;
+  } else if (mine.wait != wait || !same_place(mine.where, where)) {
+    fault(name + ": comes from line " + std::to_string(where.line()) +
+          ", other lanes of its warp from line " + std::to_string(mine.where.line()));
+  }
+  const int lanes = lanes_of(block, warp);
+  for (std::size_t lane = 0; lane < static_cast<std::size_t>(lanes); ++lane) {
+    if ((block.warps[warp].gone >> lane & 1u) != 0 && !barrier.came[warp * 32 + lane]) {
+      fault(name + ": comes after other lanes of its warp have returned");
+    }
+  }
+  // The last warp counts as one of 32, too.
+  barrier.arrived += ++mine.came == lanes ? 33 - lanes : 1;
+}
+
+void come_to_named_barrier(Machine& machine, NamedBarrier& barrier, int id, int threads, bool wait,
+                           const std::source_location& where) {
   Runner& runner = machine.current();
   const std::string name = "named barrier " + std::to_string(id);
   if (barrier.expected == 0) barrier.expected = threads;
@@ -47,7 +75,15 @@ void come_to_named_barrier(Machine& machine, NamedBarrier& barrier, int id, int 
   const auto number = static_cast<std::size_t>(runner.number);
   if (barrier.came[number]) fault(name + ": comes twice in one phase");
   barrier.came.set(number);
-  if (++barrier.arrived == barrier.expected) {
+  come_with_warp(machine.block(), barrier, name, number / 32, wait, where);
+  if (barrier.arrived == barrier.expected) {
+    for (std::size_t warp = 0; warp < barrier.warps.size(); ++warp) {
+      const int came = std::exchange(barrier.warps[warp].came, 0);
+      if (came != 0 && came != lanes_of(machine.block(), warp)) {
+        fault(name + ": " + std::to_string(came) + " lanes of warp " + std::to_string(warp) +
+              " come; barriers count whole warps");
+      }
+    }
     ++counters().named_barriers;
     ++barrier.phase;
     barrier.arrived = 0;
@@ -78,7 +114,7 @@ void block_barrier(const std::source_location& where) {
   order_acquire(key);
 }
 
-void named_barrier(int id, int threads, bool wait) {
+void named_barrier(int id, int threads, bool wait, const std::source_location& where) {
   const char* key = nullptr;
   {
     const Quiet quiet;
@@ -92,7 +128,7 @@ void named_barrier(int id, int threads, bool wait) {
     NamedBarrier& barrier = block.named[static_cast<std::size_t>(id)];
     key = &barrier.keys[barrier.phase % 2];
     order_release(key);
-    come_to_named_barrier(machine, barrier, id, threads, wait);
+    come_to_named_barrier(machine, barrier, id, threads, wait, where);
   }
   if (wait) order_acquire(key);
 }

@@ -10,7 +10,7 @@
 namespace breakeven::simt {
 
 void block_barrier(const std::source_location& where);
-void named_barrier(int id, int threads, bool wait);
+void named_barrier(int id, int threads, bool wait, const std::source_location& where);
 /// Unlike the other warp operations it orders memory among its lanes.
 void warp_barrier(std::uint32_t mask);
 std::uint32_t ballot(std::uint32_t mask, bool predicate);

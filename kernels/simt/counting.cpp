@@ -6,6 +6,7 @@
 #include <map>
 #include <tuple>
 
+#include "kernels/simt/hopper_state.h"
 #include "kernels/simt/machine.h"
 
 namespace breakeven::simt {
@@ -112,6 +113,7 @@ void count_access(Space space, const void* address, std::size_t bytes, const Sit
   require_aligned(address, bytes, what);
   if (space == Space::shared) {
     shared_offset(address, what);
+    require_free(address, bytes, false, what);
   } else if (is_shared(address)) {
     fault(std::string(what) + ": the address is in shared memory");
   }

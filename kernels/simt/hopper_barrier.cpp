@@ -32,6 +32,9 @@ class RegisterPool : public State {
 
   void set(int registers, bool increase) {
     const char* const what = increase ? "setmaxnreg_increase" : "setmaxnreg_decrease";
+    if (registers < 24 || registers > 256 || registers % 8 != 0) {
+      fault(fmt::format("{} to {}: no multiple of 8 in 24 ... 256", what, registers));
+    }
     Group& group = groups_[static_cast<std::size_t>(current_thread().warpgroup())];
     if (group.arrived == 0) {
       group.asked = registers;
@@ -92,8 +95,6 @@ class RegisterPool : public State {
   int free_ = 0;
 };
 
-struct ClusterBarrier : State {};
-
 }  // namespace
 
 void mbarrier_init(std::uint64_t* barrier, int arrivals) {
@@ -109,7 +110,7 @@ void mbarrier_fence_init() {
 void mbarrier_arrive(std::uint64_t* barrier, int expect_bytes) {
   const Quiet quiet;
   const std::size_t offset = barrier_offset(barrier, "mbarrier_arrive");
-  order_release(&hopper().barrier(offset, "mbarrier_arrive"));
+  order_release(hopper().barrier(offset, "mbarrier_arrive").key());
   hopper().arrive(offset, expect_bytes, "mbarrier_arrive");
 }
 
@@ -121,7 +122,7 @@ void mbarrier_arrive_remote(std::uint64_t* barrier, int cta_rank) {
   if (!at.shown && &there.block() != &current_block()) {
     fault("mbarrier_arrive_remote: no mbarrier_fence_init by the thread that made the barrier");
   }
-  order_release(&at);
+  order_release(at.key());
   there.arrive(offset, 0, "mbarrier_arrive_remote");
 }
 
@@ -130,7 +131,7 @@ void mbarrier_wait(std::uint64_t* barrier, int parity) {
   require_parity(parity, "mbarrier_wait");
   const Barrier& at = hopper().barrier(barrier_offset(barrier, "mbarrier_wait"), "mbarrier_wait");
   wait_until("mbarrier_wait", [&] { return (at.phase & 1) != static_cast<unsigned>(parity); });
-  order_acquire(&at);
+  order_acquire(&at.keys[parity]);
 }
 
 bool mbarrier_test(std::uint64_t* barrier, int parity) {
@@ -139,16 +140,13 @@ bool mbarrier_test(std::uint64_t* barrier, int parity) {
   const Barrier& at = hopper().barrier(barrier_offset(barrier, "mbarrier_test"), "mbarrier_test");
   if ((at.phase & 1) == static_cast<unsigned>(parity)) yield("mbarrier_test");
   if ((at.phase & 1) == static_cast<unsigned>(parity)) return false;
-  order_acquire(&at);
+  order_acquire(&at.keys[parity]);
   return true;
 }
 
 void cluster_sync() {
   const Quiet quiet;
-  const ClusterBarrier* const key = &cluster_state<ClusterBarrier>();
-  order_release(key);
   cluster_collective("cluster_sync");
-  order_acquire(key);
 }
 
 void set_registers(int registers, bool increase) {

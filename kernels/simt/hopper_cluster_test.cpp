@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/simt/hopper_test_product.h"
+#include "kernels/simt/testing.h"
 
 namespace breakeven::simt {
 namespace {
@@ -104,7 +105,18 @@ TEST(Multicast, ReachesEveryBlockOfTheCluster) {
   for (int seed = 1; seed <= 30; ++seed) EXPECT_EQ(run_multicast<Slip::none>(seed), "") << seed;
 }
 
+TEST(Multicast, IsOneRequestOfItsSectors) {
+  const SettingsGuard guard;
+  settings().count_accesses = true;
+  reset_counters();
+  EXPECT_EQ(run_multicast<Slip::none>(1), "");
+  // Of either cluster: six boxes in two halves of 8 rows of 128 bytes, whole sectors.
+  EXPECT_EQ(counters().global_requests, 2u * 6 * 2);
+  EXPECT_EQ(counters().global_sectors, 2u * 6 * 2 * 8 * 4);
+}
+
 TEST(MulticastMistake, BlocksThatDontWaitForEachOther) {
+  if (kThreadSanitizer) GTEST_SKIP() << kPlantedRaces;
   EXPECT_GE(seen<Slip::no_sync_before>("no mbarrier_init"), 5);
   EXPECT_GE(seen<Slip::no_sync_after>("has ended"), 5);
   EXPECT_GE(seen<Slip::own_release>(), 15);
@@ -147,6 +159,23 @@ TEST(RegistersMistake, MoreThanThereAre) {
   EXPECT_THAT((run_registers<40, true, 240>()), HasSubstr("setmaxnreg_increase"));
   EXPECT_THAT((run_registers<24, true, 160>()), HasSubstr("setmaxnreg_increase from 168 to 160"));
   EXPECT_THAT((run_registers<176, true, 168>()), HasSubstr("setmaxnreg_decrease from 168 to 176"));
+}
+
+__global__ void ask_for_registers(int registers) { simt::set_registers(registers, false); }
+
+TEST(RegistersMistake, CountsThatThereAreNot) {
+  const auto fault = [](int registers) {
+    try {
+      launch(ask_for_registers, Grid{dim3(1), dim3(384), 0, 1}, Stream{}, registers);
+    } catch (const Fault& refused) {
+      return std::string(refused.what());
+    }
+    return std::string();
+  };
+  EXPECT_EQ(fault(24), "");
+  for (const int registers : {0, 16, 36, 100, 264}) {
+    EXPECT_THAT(fault(registers), HasSubstr("no multiple of 8 in 24 ... 256"));
+  }
 }
 
 TEST(RegistersMistake, ByPartOfAWarpGroup) {

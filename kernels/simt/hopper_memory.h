@@ -2,6 +2,7 @@
 // descriptors. Plain functions of addresses, without the emulator.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 
@@ -52,6 +53,20 @@ void load_box(const ptx::TensorMap& map, int column, int row, std::byte* shared,
 /// The way back; elements outside the matrix are left out.
 void store_box(const ptx::TensorMap& map, int column, int row, const std::byte* shared,
                std::uint32_t offset);
+
+/// Calls visit(begin, bytes) for what each row of the box at (row, column) covers of the matrix.
+template <class Visit>
+void for_each_row(const ptx::TensorMap& map, int column, int row, Visit visit) {
+  const std::int64_t first = std::max(column, 0);
+  const std::int64_t end =
+      std::min(static_cast<std::int64_t>(column) + map.box_columns, map.columns);
+  if (first >= end) return;
+  const std::int64_t end_row = std::min(static_cast<std::int64_t>(row) + map.box_rows, map.rows);
+  for (std::int64_t r = std::max(row, 0); r < end_row; ++r) {
+    visit(map.global + r * map.row_bytes + first * map.element_bytes,
+          static_cast<std::size_t>((end - first) * map.element_bytes));
+  }
+}
 
 /// A wgmma operand's descriptor, in bytes.
 struct Descriptor {

@@ -75,12 +75,13 @@ void HopperBlock::make_barrier(std::size_t offset, int arrivals) {
   if (arrivals < 1 || arrivals > kMostBytes) {
     fault(fmt::format("mbarrier_init with {} arrivals", arrivals));
   }
-  Barrier barrier;
+  Barrier& barrier = barriers_[offset];
+  barrier = {};
+  barrier.copier = std::make_unique<ShadowThread>();
   barrier.expected = barrier.pending = arrivals;
   barrier.initialiser = current_thread().number;
   barrier.word = 0x6d62617272696572u ^ offset * 0x9e3779b97f4a7c15u;
   std::memcpy(block_.shared_begin() + offset, &barrier.word, sizeof barrier.word);
-  barriers_[offset] = barrier;
 }
 
 void HopperBlock::show_barriers(int thread) {
@@ -114,6 +115,7 @@ void HopperBlock::complete_bytes(std::size_t offset, std::int64_t bytes) {
     fault(fmt::format("a TMA load brought {} bytes more than its barrier at byte {} expected",
                       -at.bytes, offset));
   }
+  at.copier->release(at.key());
   settle(at);
 }
 
@@ -186,6 +188,12 @@ bool HopperBlock::alive() const {
 }
 
 HopperBlock& hopper(Block& block) { return block.states.get<HopperBlock>(block); }
+
+void require_free(const void* address, std::size_t bytes, bool write, const char* what) {
+  const Quiet quiet;
+  const HopperBlock* const state = current_block().states.find<HopperBlock>();
+  if (state != nullptr) state->require_free(shared_offset(address, what), bytes, write, what);
+}
 
 HopperBlock& peer(int rank, const char* what) {
   Cluster& cluster = current_cluster();

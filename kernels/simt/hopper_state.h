@@ -12,6 +12,7 @@
 
 #include "kernels/simt/hopper_memory.h"
 #include "kernels/simt/scheduler.h"
+#include "kernels/simt/shadow_thread.h"
 
 namespace breakeven::simt {
 
@@ -24,6 +25,13 @@ struct Barrier {
   int initialiser = 0;      ///< thread
   bool shown = false;       ///< mbarrier_fence_init since then
   std::uint64_t word = 0;
+  /// For ThreadSanitizer: what arrived in the phases of each parity. One that comes in a phase must
+  /// not be ordered before those who wait for an earlier one.
+  char keys[2] = {};
+  std::unique_ptr<ShadowThread> copier;  ///< makes the TMA loads that it counts
+
+  /// Of the phase in progress.
+  const char* key() const { return &keys[phase & 1]; }
 };
 
 /// An operation that may be in no hurry: a launch's seed makes its copies and multiplications
@@ -86,6 +94,9 @@ class HopperBlock : public State {
 
 HopperBlock& hopper(Block& block);
 inline HopperBlock& hopper() { return hopper(current_block()); }
+
+/// HopperBlock::require_free for the accesses of other primitives, in shared memory.
+void require_free(const void* address, std::size_t bytes, bool write, const char* what);
 
 /// The block of this rank in the current cluster; faults, naming `what`, where there is none or its
 /// threads have all returned.

@@ -14,6 +14,10 @@
 
 namespace breakeven::simt {
 
+/// Why tests are skipped whose faults are races: a report of ThreadSanitizer's, which
+/// sanitizer_test.cpp looks for, ends their process with an error.
+inline constexpr char kPlantedRaces[] = "ThreadSanitizer reports what is planted here";
+
 enum class Mistake {
   none,
   no_full_wait,     // multiplies without waiting for the copy

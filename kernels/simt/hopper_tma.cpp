@@ -7,6 +7,7 @@
 
 #include "kernels/simt/hopper.h"
 #include "kernels/simt/hopper_state.h"
+#include "kernels/simt/simt.h"
 
 namespace breakeven::simt {
 
@@ -23,6 +24,8 @@ struct Store {
   std::vector<std::byte> content;  ///< shared memory from the 1024 bytes that hold `offset` on
   std::shared_ptr<Later> read;
   std::shared_ptr<Later> written;
+  ShadowThread* shadow = nullptr;  ///< the issuing thread's
+  char read_key = 0;
 
   /// The source must be untouched until its reader is waited for, even if it has been read.
   void require_untouched() const {
@@ -42,6 +45,8 @@ struct Store {
   }
   void do_write() {
     do_read();
+    for_each_row(map, column, row,
+                 [&](const std::byte* begin, std::size_t bytes) { shadow->write(begin, bytes); });
     store_box(map, column, row, content.data(), offset % 1024);
   }
 };
@@ -51,6 +56,7 @@ struct Stores {
   std::vector<std::shared_ptr<Store>> open;
   std::deque<std::vector<std::shared_ptr<Store>>> groups;  ///< whose reads nobody has waited for
   std::deque<std::vector<std::shared_ptr<Store>>> unwritten;
+  ShadowThread shadow;  ///< makes them
 };
 
 class BlockStores : public State {
@@ -68,6 +74,10 @@ class BlockStores : public State {
       for (const auto& store : group) finish_now(*store->written);
     }
   }
+  // The host sees what was stored.
+  void all_finished() override {
+    for (auto& [thread, stores] : stores_) stores.shadow.join();
+  }
 
  private:
   std::map<int, Stores> stores_;
@@ -84,14 +94,27 @@ std::uint32_t tma_address(const void* shared, const ptx::TensorMap& map, const c
   return static_cast<std::uint32_t>(offset);
 }
 
+/// Its requests and sectors of global memory; how it fills shared memory has no conflicts to count.
+void count_box(const ptx::TensorMap& map, int column, int row) {
+  if (!settings().count_accesses) return;
+  ++counters().global_requests;
+  for_each_row(map, column, row, [](const std::byte* begin, std::size_t bytes) {
+    const auto address = reinterpret_cast<std::uintptr_t>(begin);
+    counters().global_sectors += (address + bytes - 1) / 32 - address / 32 + 1;
+  });
+}
+
 void start_load(HopperBlock& to, std::uint32_t offset, const ptx::TensorMap& map,
                 std::size_t barrier, int column, int row) {
   const auto bytes = static_cast<std::size_t>(box_bytes(map));
-  if (!to.barrier(barrier, "tma_load").shown) {
+  const Barrier& counts = to.barrier(barrier, "tma_load");
+  if (!counts.shown) {
     fault("tma_load: no mbarrier_fence_init by the thread that made the barrier");
   }
   to.require_free(offset, bytes, true, "tma_load");
   to.add_writer(offset, bytes, 1);
+  counts.copier->follow();
+  counts.copier->write(to.block().shared_begin() + offset, bytes);
   std::memset(to.block().shared_begin() + offset, 0xFF, bytes);
   to.show_written(offset, bytes);
   later("a TMA load", [&to, offset, map, barrier, column, row, bytes] {
@@ -111,6 +134,7 @@ void tma_load(void* shared, const ptx::TensorMap& map, std::uint64_t* barrier, i
   const std::uint32_t offset = tma_address(shared, map, "tma_load");
   require_aligned(barrier, 8, "tma_load's barrier");
   const std::size_t barrier_at = shared_offset(barrier, "tma_load's barrier");
+  count_box(map, column, row);
   if (cta_mask == 0) {
     start_load(hopper(), offset, map, barrier_at, column, row);
     return;
@@ -129,15 +153,21 @@ void tma_store(const ptx::TensorMap& map, const void* shared, int column, int ro
   store->row = row;
   store->offset = tma_address(shared, map, "tma_store");
   store->from = &hopper();
+  count_box(map, column, row);
   const auto bytes = static_cast<std::size_t>(box_bytes(map));
   hopper().require_free(store->offset, bytes, false, "tma_store");
   hopper().add_reader(store->offset, bytes, 1);
   const std::byte* const begin = current_block().shared_begin() + store->offset;
   store->source.assign(begin, begin + bytes);
+  Stores& mine = block_state<BlockStores>().mine();
+  store->shadow = &mine.shadow;
+  mine.shadow.follow();
+  mine.shadow.read(begin, bytes);
+  mine.shadow.release(&store->read_key);
   Store* const kept = store.get();  // by this thread's lists, until both are done
   store->read = later("a TMA store's read", [kept] { kept->do_read(); });
   store->written = later("a TMA store's write", [kept] { kept->do_write(); });
-  block_state<BlockStores>().mine().open.push_back(std::move(store));
+  mine.open.push_back(std::move(store));
 }
 
 void tma_store_commit() {
@@ -156,12 +186,14 @@ void tma_store_wait(int pending, bool only_reads) {
     for (const auto& store : mine.groups.front()) {
       store->require_untouched();
       finish_now(*store->read);
+      order_acquire(&store->read_key);
       hopper().add_reader(store->offset, static_cast<std::size_t>(box_bytes(store->map)), -1);
     }
   }
   if (only_reads) return;
   for (; mine.unwritten.size() > most; mine.unwritten.pop_front()) {
     for (const auto& store : mine.unwritten.front()) finish_now(*store->written);
+    mine.shadow.join();
   }
 }
 

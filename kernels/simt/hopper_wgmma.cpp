@@ -10,6 +10,7 @@
 #include <deque>
 #include <limits>
 
+#include "kernels/simt/fp8_sum.h"
 #include "kernels/simt/hopper.h"
 #include "kernels/simt/hopper_state.h"
 
@@ -98,7 +99,9 @@ std::vector<float> read_operand(HopperBlock& block, MmaType type, std::uint64_t 
 }
 
 template <int kN>
-void multiply_add(const std::vector<float>& a, const std::vector<float>& b, float* sums) {
+void multiply_add(MmaType type, const std::vector<float>& a, const std::vector<float>& b,
+                  float* sums) {
+  if (type == MmaType::e4m3) return add_fp8_products(a.data(), b.data(), kRows, kN, sums);
   const int depth = static_cast<int>(a.size()) / kRows;
   for (int row = 0; row < kRows; ++row) {
     float* const out = sums + row * kN;
@@ -116,10 +119,10 @@ void carry_out(HopperBlock& block, Multiply& multiply) {
   const auto b = read_operand(block, shape.type, multiply.b, shape.n, shape.trans_b);
   std::vector<float>& values = multiply.sums->values;
   if (!multiply.accumulate) std::fill(values.begin(), values.end(), 0.0f);
-  if (shape.n == 64) multiply_add<64>(a, b, values.data());
-  if (shape.n == 128) multiply_add<128>(a, b, values.data());
-  if (shape.n == 192) multiply_add<192>(a, b, values.data());
-  if (shape.n == 256) multiply_add<256>(a, b, values.data());
+  if (shape.n == 64) multiply_add<64>(shape.type, a, b, values.data());
+  if (shape.n == 128) multiply_add<128>(shape.type, a, b, values.data());
+  if (shape.n == 192) multiply_add<192>(shape.type, a, b, values.data());
+  if (shape.n == 256) multiply_add<256>(shape.type, a, b, values.data());
   multiply.done = true;
 }
 
@@ -140,6 +143,7 @@ class Warpgroup {
       multiply->group = lane.commits;
       multiply->sums = find_sums(thread, d, shape.n);
       open(*multiply);
+      shadow_.release(key(multiply->group));
       queue_.push_back(std::move(multiply));
     }
     const std::shared_ptr<Multiply> multiply = queue_[static_cast<std::size_t>(number - first_)];
@@ -162,6 +166,7 @@ class Warpgroup {
                  [&] { return all_issued(before, lane.issued); });
     }
     finish_groups(before, lane.issued);
+    for (; lane.seen < before; ++lane.seen) order_acquire(key(lane.seen));
     for (auto& sums : sums_) {
       if (sums->held[thread] && sums->last_group[thread] < before) give_back(*sums, thread);
     }
@@ -181,6 +186,7 @@ class Warpgroup {
   struct Lane {
     std::int64_t issued = 0;
     std::int64_t commits = 0;
+    std::int64_t seen = 0;  ///< groups that were waited for
     bool fenced = false;
   };
 
@@ -239,8 +245,10 @@ class Warpgroup {
 
   /// Some thread has come to it: from here on its operands must stay as they are.
   void open(Multiply& multiply) {
+    shadow_.follow();
     for_each_operand_piece(multiply, [&](std::uint32_t address) {
       block_.require_free(address, 16, false, "wgmma");
+      shadow_.read(block_.block().shared_begin() + address, 16);
       block_.add_reader(address, 16, 1);
     });
     multiply.checksum = checksum(multiply);
@@ -296,7 +304,14 @@ class Warpgroup {
     }
   }
 
+  /// ThreadSanitizer's, of a group: what it has read, as those see who have waited for it.
+  const char* key(std::int64_t group) const {
+    return &keys_[static_cast<std::size_t>(group) % keys_.size()];
+  }
+
   HopperBlock& block_;
+  ShadowThread shadow_;  ///< reads the operands
+  std::array<char, 64> keys_{};
   std::array<Lane, kThreads> lanes_{};
   std::deque<std::shared_ptr<Multiply>> queue_;  ///< from number first_ on, not all waited for
   std::int64_t first_ = 0;

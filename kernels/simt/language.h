@@ -1,5 +1,6 @@
 // CUDA C++ as a kernel sees it, for a host compiler: keywords, built-in variables, intrinsics.
-// There is no __shared__ on purpose: shared memory is ptx::SharedMemory's.
+// There is no __shared__ on purpose: shared memory is ptx::SharedMemory's and
+// ptx::static_shared's.
 #pragma once
 
 #include <algorithm>

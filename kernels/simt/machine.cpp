@@ -154,6 +154,9 @@ void Machine::cancel_all() {
     if (runner.started) switch_to(runner);
   }
   order_acquire(&end_key_);
+  // What they did behind the threads' backs ends here, too.
+  for (auto& block : cluster_.blocks) block->states.clear();
+  cluster_.states.clear();
 }
 
 void Machine::fiber_main() {

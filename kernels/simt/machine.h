@@ -58,10 +58,16 @@ struct Group {             // a warp or a warpgroup
 };
 
 struct NamedBarrier {
+  struct Warp {
+    int came = 0;  // lanes, in this phase
+    bool wait = false;
+    std::source_location where;
+  };
   int expected = 0;  // 0: nobody has come in this phase
   int arrived = 0;
   unsigned phase = 0;
   std::bitset<1024> came;
+  std::array<Warp, 32> warps;
   std::vector<Runner*> waiting;
   char keys[2] = {};  // ThreadSanitizer's, by the phase's parity
 };
@@ -98,6 +104,10 @@ struct BlockRecord : Block {
   std::size_t taken_bytes = 0;      // as the device counts them
   std::size_t arena_used = 0;       // as they lie here
   std::vector<TakenArray> taken;
+  // Static arrays lie at the arena's end, filled when they are first asked for.
+  std::size_t static_bytes = 0;                                    // as the device counts them
+  std::size_t static_end = 0;                                      // as they lie here
+  std::vector<std::pair<const void*, std::size_t>> static_arrays;  // by what names them
 };
 
 struct ClusterRecord : Cluster {

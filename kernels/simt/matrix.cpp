@@ -2,6 +2,7 @@
 // l = 4g + t. Sums are taken in f32 in order of k; tensor cores take them in an order of their own.
 #include <array>
 
+#include "kernels/simt/hopper_state.h"
 #include "kernels/simt/machine.h"
 #include "kernels/simt/ptx_base.h"
 
@@ -133,6 +134,7 @@ void ldmatrix(std::uint32_t* registers, int matrices, bool transposed, const voi
   MatrixLane mine{row, matrices, transposed, registers, nullptr, {}};
   if (owns_row(matrices)) {  // as this thread's access, for the sanitizers
     check_row(row, "ldmatrix");
+    require_free(row, 16, false, "ldmatrix");
     for (std::size_t i = 0; i < 4; ++i) mine.row[i] = static_cast<const Word*>(row)[i];
   }
   const Quiet quiet;
@@ -150,7 +152,10 @@ void ldmatrix(std::uint32_t* registers, int matrices, bool transposed, const voi
 
 void stmatrix(void* row, int matrices, bool transposed, const std::uint32_t* registers) {
   MatrixLane mine{row, matrices, transposed, nullptr, registers, {}};
-  if (owns_row(matrices)) check_row(row, "stmatrix");
+  if (owns_row(matrices)) {
+    check_row(row, "stmatrix");
+    require_free(row, 16, true, "stmatrix");
+  }
   {
     const Quiet quiet;
     const char* name = matrices == 4 ? (transposed ? "stmatrix.x4.trans" : "stmatrix.x4")

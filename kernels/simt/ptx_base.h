@@ -18,6 +18,9 @@
 namespace breakeven::simt {
 
 void* take_shared(int sequence, std::size_t bytes, std::size_t alignment);
+void* static_shared(const void* key, std::size_t bytes);
+template <class T, int kCount, int kTag>
+inline constexpr char kStaticKey = 0;
 void cp_async(void* shared, const void* global, int bytes, bool valid, const Site& where);
 void cp_async_commit();
 void cp_async_wait(int pending);
@@ -58,8 +61,22 @@ class SharedMemory {
   int taken_ = 0;
 };
 
-inline void named_barrier_sync(int id, int threads) { simt::named_barrier(id, threads, true); }
-inline void named_barrier_arrive(int id, int threads) { simt::named_barrier(id, threads, false); }
+/// An array of static shared memory, which no launch asks for: the block's own of this T, kCount
+/// and kTag, whoever asks for it and wherever. It starts as 0xFF bytes (NaN).
+template <class T, int kCount, int kTag = 0>
+T* static_shared() {
+  return static_cast<T*>(
+      simt::static_shared(&simt::kStaticKey<T, kCount, kTag>, kCount * sizeof(T)));
+}
+
+inline void named_barrier_sync(int id, int threads,
+                               std::source_location where = std::source_location::current()) {
+  simt::named_barrier(id, threads, true, where);
+}
+inline void named_barrier_arrive(int id, int threads,
+                                 std::source_location where = std::source_location::current()) {
+  simt::named_barrier(id, threads, false, where);
+}
 
 template <int kBytes>
 void cp_async(void* shared, const void* global, bool valid = true,

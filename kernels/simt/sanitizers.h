@@ -1,5 +1,5 @@
-// The sanitizers' views of fibers and shared memory; all of it vanishes in a plain build. This is
-// the one place that asks which sanitizer is on.
+// The sanitizers' views of fibers and shared memory; all of it vanishes in a plain build. What
+// else asks which sanitizer is on: fiber.cpp and shadow_thread.cpp.
 #pragma once
 
 #include <cstddef>

@@ -114,6 +114,13 @@ void check_finished_thread(Runner& runner) {
     fault("divergent __syncthreads: returns while " + std::to_string(block.at_barrier.size()) +
           " threads wait in line " + std::to_string(block.barrier_site.line()));
   }
+  const auto number = static_cast<std::size_t>(runner.number);
+  for (std::size_t id = 1; id < block.named.size(); ++id) {
+    if (block.named[id].warps[number / 32].came != 0 && !block.named[id].came[number]) {
+      fault("returns while other lanes of its warp have come to named barrier " +
+            std::to_string(id));
+    }
+  }
   // Lanes that wait for nobody but this one go on without it.
   for (const int width : {32, 128}) {
     const int first = runner.number / width * width;

@@ -47,6 +47,14 @@ class States {
     states_.emplace_back(typeid(T), std::make_unique<T>(std::forward<A>(arguments)...));
     return static_cast<T&>(*states_.back().second);
   }
+  /// Null where there is none yet.
+  template <class T>
+  T* find() {
+    for (auto& [type, state] : states_) {
+      if (type == typeid(T)) return static_cast<T*>(state.get());
+    }
+    return nullptr;
+  }
   void thread_finished(Thread& thread);
   void all_finished();
   void clear() { states_.clear(); }

@@ -151,7 +151,10 @@ TEST(Scheduler, RefusesWhatNoGpuTakes) {
   EXPECT_THROW(run_with({dim3(1, 65536), dim3(1)}), std::invalid_argument);
   EXPECT_THROW(run_with({dim3(1), dim3(1), 227 * 1024 + 1}), std::invalid_argument);
   EXPECT_THROW(run_with({dim3(3), dim3(1), 0, 2}), std::invalid_argument);
+  EXPECT_THROW(run_with({dim3(16), dim3(1), 0, 16}), std::invalid_argument);
   EXPECT_TRUE(order.empty());
+  run_with({dim3(16), dim3(1), 0, 8});
+  EXPECT_EQ(order.size(), 16u);
   EXPECT_TRUE(
       says(fault_of([] { launch(launch_within, {dim3(1), dim3(1)}, {}); }), "launches a kernel"));
 }

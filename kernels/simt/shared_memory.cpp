@@ -12,6 +12,9 @@ namespace breakeven::simt {
 namespace {
 
 constexpr std::size_t kArenaAlignment = 1024;
+constexpr std::size_t kMostStatic = 48 * 1024;
+constexpr std::size_t kMostTogether = 227 * 1024;
+constexpr std::size_t kStaticAlignment = 128;
 constexpr std::size_t kRedZone = kAddressSanitizer ? 128 : 0;
 constexpr std::size_t kMostArrays = kAddressSanitizer ? 32 : 0;  // whose red zones have room
 
@@ -27,8 +30,9 @@ BlockRecord::~BlockRecord() {
 }
 
 void reset_arena(BlockRecord& block, std::size_t requested_bytes) {
-  const std::size_t needed = round_up(requested_bytes, kArenaAlignment) + kArenaAlignment +
-                             kMostArrays * (kRedZone + kArenaAlignment);
+  const std::size_t dynamic = round_up(requested_bytes, kArenaAlignment) + kArenaAlignment +
+                              kMostArrays * (kRedZone + kArenaAlignment);
+  const std::size_t needed = dynamic + kMostStatic + kMostArrays * kRedZone;
   asan_unpoison(block.arena, block.arena_bytes);
   if (needed > block.arena_bytes) {
     ::operator delete(block.arena, std::align_val_t{kArenaAlignment});
@@ -38,12 +42,41 @@ void reset_arena(BlockRecord& block, std::size_t requested_bytes) {
         static_cast<std::byte*>(::operator new(needed, std::align_val_t{kArenaAlignment}));
     block.arena_bytes = needed;
   }
-  std::memset(block.arena, 0xff, needed);
+  std::memset(block.arena, 0xff, dynamic);
   asan_poison(block.arena, block.arena_bytes);
   block.requested_bytes = requested_bytes;
   block.taken_bytes = 0;
   block.arena_used = 0;
   block.taken.clear();
+  block.static_bytes = 0;
+  block.static_end = dynamic;
+  block.static_arrays.clear();
+}
+
+void* static_shared(const void* key, std::size_t bytes) {
+  const Quiet quiet;
+  BlockRecord& block = Machine::instance().block();
+  for (const auto& [other, begin] : block.static_arrays) {
+    if (other == key) return block.arena + begin;
+  }
+  block.static_bytes = round_up(block.static_bytes, kStaticAlignment) + bytes;
+  if (block.static_bytes > kMostStatic) {
+    fault("takes " + std::to_string(block.static_bytes) + " bytes of static shared memory");
+  }
+  if (block.static_bytes + block.requested_bytes > kMostTogether) {
+    fault("takes " + std::to_string(block.static_bytes) + " bytes of static shared memory beside " +
+          std::to_string(block.requested_bytes) +
+          " that the launch asked for: more than there are");
+  }
+  const std::size_t begin = round_up(block.static_end, kStaticAlignment);
+  if (begin + bytes + kRedZone > block.arena_bytes) {
+    fault("takes more static arrays than the emulator's red zones have room for");
+  }
+  block.static_end = begin + bytes + kRedZone;
+  block.static_arrays.emplace_back(key, begin);
+  asan_unpoison(block.arena + begin, bytes);
+  std::memset(block.arena + begin, 0xff, bytes);
+  return block.arena + begin;
 }
 
 void* take_shared(int sequence, std::size_t bytes, std::size_t alignment) {

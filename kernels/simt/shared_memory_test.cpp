@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdlib>
 #include <set>
 #include <vector>
 
@@ -37,6 +38,44 @@ TEST(SharedMemory, GivesAllThreadsTheSameAlignedArrays) {
                      }),
                      "takes 1056 bytes of shared memory, the launch asked for 1055"));
   });
+}
+
+__global__ void note_static(std::set<void*>* arrays, int* wrong, int dirt) {
+  float* first = ptx::static_shared<float, 5>();
+  float* again = ptx::static_shared<float, 5>();
+  float* second = ptx::static_shared<float, 5, 1>();
+  int* third = ptx::static_shared<int, 5>();
+  ptx::SharedMemory shared;
+  float* dynamic = shared.take<float>(4);
+  {
+    const Quiet quiet;
+    arrays->insert({first, second, third, dynamic});
+    *wrong += first != again;
+    *wrong += reinterpret_cast<std::uintptr_t>(second) % 128 != 0;
+    *wrong += std::abs(first - second) < 5;
+  }
+  if (threadIdx.x < 5 && !std::isnan(first[threadIdx.x])) ++*wrong;
+  __syncthreads();
+  if (threadIdx.x < 5) first[threadIdx.x] = static_cast<float>(dirt);
+}
+
+__global__ void take_much() {
+  ptx::static_shared<char, 40 * 1024>();
+  if (threadIdx.x == 0) ptx::static_shared<char, 8 * 1024 + 1>();
+}
+
+TEST(SharedMemory, StaticArraysAreNamedByTypeCountAndTag) {
+  for_seeds(3, [] {
+    std::set<void*> arrays;
+    int wrong = 0;
+    launch(note_static, {dim3(3), dim3(64), 16}, {}, &arrays, &wrong, 1);
+    EXPECT_EQ(arrays.size(), 4u);
+    EXPECT_EQ(wrong, 0);
+  });
+  EXPECT_TRUE(says(fault_of([] { launch(take_much, {dim3(1), dim3(1)}, {}); }),
+                   "takes 49153 bytes of static shared memory"));
+  EXPECT_TRUE(says(fault_of([] { launch(take_much, {dim3(1), dim3(2), 200 * 1024}, {}); }),
+                   "40960 bytes of static shared memory beside 204800"));
 }
 
 __global__ void dirty(float* seen) {

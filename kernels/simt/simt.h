@@ -22,7 +22,8 @@ struct Settings {
 Settings& settings();
 
 /// What the launches since reset_counters() did. The accesses are those that primitives see
-/// (cp_async, ldmatrix, stmatrix, load_*, store_*, TMA), per warp, only with count_accesses.
+/// (cp_async, ldmatrix, stmatrix, load_*, store_*), per warp, and TMA's of global memory, per box
+/// (a multicast is one), only with count_accesses.
 struct Counters {
   std::uint64_t blocks = 0;
   std::uint64_t switches = 0;               ///< between fibers
@@ -33,7 +34,7 @@ struct Counters {
   std::uint64_t async_copies = 0;           ///< cp.async, once a thread
   std::uint64_t shared_wavefronts = 0;      ///< passes through the 32 banks, conflicts included
   std::uint64_t shared_bank_conflicts = 0;  ///< those beyond the least that the widths need
-  std::uint64_t global_requests = 0;        ///< once a warp
+  std::uint64_t global_requests = 0;        ///< once a warp, once a box
   std::uint64_t global_sectors = 0;         ///< distinct 32-byte sectors of each request
 };
 Counters& counters();

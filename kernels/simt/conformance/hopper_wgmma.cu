@@ -1,5 +1,9 @@
 // Conformance of wgmma: every type and width, operands stored along k and along m and n, in every
-// swizzle. The operands are small integers, whose sums every order of adding gives exactly.
+// swizzle. The operands are small integers, whose sums every order of adding gives exactly, in the
+// 14 bits too that are left of a sum of fp8; fractions of fp8 have a limit that both keep, sums of
+// 14 bits and better ones.
+#include <algorithm>
+#include <cmath>
 #include <type_traits>
 
 #include "kernels/simt/conformance/check.h"
@@ -111,6 +115,49 @@ std::string check_wgmma(std::uint64_t seed) {
   return compare(c.values(), expected);
 }
 
+// Fractions: every instruction's 32 products and the sum so far may each lose less than one in the
+// 14th bit of the largest of them, and so may the total.
+std::string check_fp8_sums(std::uint64_t seed) {
+  constexpr int kN = 128;
+  constexpr int kDepth = 128;
+  Random random(seed);
+  const auto draw = [&](std::size_t count) {
+    std::vector<e4m3> values(count);
+    for (e4m3& value : values) {
+      value = from_float<e4m3>(static_cast<float>(random.below(2001)) / 1000 - 1);
+    }
+    return values;
+  };
+  const auto a = draw(64 * kDepth);
+  const auto b = draw(kN * kDepth);
+  DeviceArray<e4m3> device_a(a);
+  DeviceArray<e4m3> device_b(b);
+  DeviceArray<float> c(64 * kN);
+  using F = Form<e4m3, kN, false, false, ptx::Swizzle::b128>;
+  launch(multiply<e4m3, kN, false, false, ptx::Swizzle::b128>,
+         {dim3(1), dim3(128), F::bytes_a + F::bytes_b + 64}, {},
+         ptx::make_tensor_map(device_a.data(), 64, kDepth, kDepth, 64, kDepth),
+         ptx::make_tensor_map(device_b.data(), kN, kDepth, kDepth, kN, kDepth), c.data());
+  const std::vector<float> got = c.values();
+  for (std::size_t i = 0; i < got.size(); ++i) {
+    double sum = 1;
+    double limit = 0;
+    for (std::size_t step = 0; step < kDepth; step += 32) {
+      double largest = std::fabs(sum) + limit;
+      for (std::size_t k = step; k < step + 32; ++k) {
+        const double product = to_float(a[i / kN * kDepth + k]) * to_float(b[i % kN * kDepth + k]);
+        largest = std::max(largest, std::fabs(product));
+        sum += product;
+      }
+      limit += 34 * 0x1p-13 * std::max(largest, std::fabs(sum));
+    }
+    if (std::fabs(got[i] - sum) <= limit) continue;
+    return "element " + std::to_string(i) + " is " + std::to_string(got[i]) + ", expected " +
+           std::to_string(sum) + " within " + std::to_string(limit);
+  }
+  return "";
+}
+
 // A [64,16] and B [16,64] unswizzled, written by the threads themselves.
 template <bool kAlong>
 __global__ void multiply_plain(const int* a, const int* b, float* c) {
@@ -175,6 +222,7 @@ std::vector<Check> hopper_wgmma_checks() {
           {"wgmma<float, 256>", 90, 90, check_wgmma<float, 256>},
           {"wgmma<e4m3, 128>", 90, 90, check_wgmma<e4m3, 128>},
           {"wgmma<e4m3, 256>", 90, 90, check_wgmma<e4m3, 256>},
+          {"wgmma<e4m3>, sums of fractions", 90, 90, check_fp8_sums},
           {"wgmma, A along m", 90, 90, check_wgmma<bf16, 128, true, false>},
           {"wgmma, B along n", 90, 90, check_wgmma<f16, 128, false, true>},
           {"wgmma, both transposed", 90, 90, check_wgmma<bf16, 256, true, true>},

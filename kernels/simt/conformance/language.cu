@@ -111,6 +111,140 @@ std::string check_atomics(std::uint64_t seed) {
   return difference.empty() ? compare(device_sum.values(), std::vector<float>{sum}) : difference;
 }
 
+// Lanes pass numbers round by shared memory: whole warps, then each half of them by itself.
+__global__ void pass_in_warps(const unsigned* in, unsigned* out) {
+  unsigned* const slots = ptx::static_shared<unsigned, 64>();
+  const unsigned me = threadIdx.x, lane = me % 32, first = me - lane;
+  unsigned mine = in[me];
+  for (unsigned round = 0; round < 40; ++round) {
+    slots[me] = mine;
+    __syncwarp();
+    mine = slots[first + (lane + round) % 32] * 3 + round;
+    __syncwarp();
+  }
+  if (lane < 16) {
+    slots[me] = mine;
+    __syncwarp(0x0000ffffu);
+    mine += slots[first + 15 - lane];
+  } else {
+    slots[me] = mine;
+    __syncwarp(0xffff0000u);
+    mine += 2 * slots[first + 47 - lane];
+  }
+  out[me] = mine;
+}
+
+std::string check_syncwarp(std::uint64_t seed) {
+  Random random(seed);
+  const auto in = random_bits<unsigned>(random, 64);
+  auto expected = in;
+  for (unsigned round = 0; round < 40; ++round) {
+    const auto before = expected;
+    for (unsigned i = 0; i < 64; ++i) {
+      expected[i] = before[i / 32 * 32 + (i + round) % 32] * 3 + round;
+    }
+  }
+  const auto before = expected;
+  for (unsigned i = 0; i < 64; ++i) {
+    const unsigned half = i % 32 / 16;
+    expected[i] += (half + 1) * before[i / 16 * 16 + 15 - i % 16];
+  }
+  DeviceArray<unsigned> device_in(in);
+  DeviceArray<unsigned> out(in.size());
+  launch(pass_in_warps, {dim3(1), dim3(64)}, {}, device_in.data(), out.data());
+  return compare(out.values(), expected);
+}
+
+// Warp 1 polls a flag and then reads what warp 0 wrote before it set that; message after message.
+__global__ void send_messages(unsigned* data, unsigned* flags, unsigned* out, int messages) {
+  const unsigned lane = threadIdx.x % 32;
+  for (int i = 0; i < messages; ++i) {
+    if (threadIdx.x < 32) {
+      __stcg(&data[i * 32 + static_cast<int>(lane)], 1000u * static_cast<unsigned>(i) + lane);
+      __threadfence();
+      __syncwarp();
+      if (lane == 0) atomicExch(&flags[i], 1u);
+    } else {
+      if (lane == 0) {
+        while (atomicAdd(&flags[i], 0u) == 0) {
+        }
+      }
+      __threadfence();
+      __syncwarp();
+      out[i * 32 + static_cast<int>(lane)] = __ldcg(&data[i * 32 + 31 - static_cast<int>(lane)]);
+    }
+  }
+}
+
+// Every block writes its part; the one that counts itself last adds up all of them.
+__global__ void add_up_last(const unsigned* in, unsigned* parts, unsigned* count, unsigned* out) {
+  unsigned* const last = ptx::static_shared<unsigned, 1>();
+  __stcg(&parts[blockIdx.x * blockDim.x + threadIdx.x],
+         in[blockIdx.x * blockDim.x + threadIdx.x] * 5);
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) *last = atomicAdd(count, 1u) == gridDim.x - 1 ? 1u : 0u;
+  __syncthreads();
+  if (*last == 0) return;
+  __threadfence();
+  unsigned sum = 0;
+  for (unsigned i = threadIdx.x; i < gridDim.x * blockDim.x; i += blockDim.x) {
+    sum += __ldcg(&parts[i]);
+  }
+  atomicAdd(out, sum);
+}
+
+std::string check_threadfence(std::uint64_t seed) {
+  constexpr unsigned kMessages = 50;
+  DeviceArray<unsigned> data(kMessages * 32);
+  DeviceArray<unsigned> flags(kMessages);
+  DeviceArray<unsigned> received(kMessages * 32);
+  launch(send_messages, {dim3(1), dim3(64)}, {}, data.data(), flags.data(), received.data(),
+         static_cast<int>(kMessages));
+  std::vector<unsigned> expected;
+  for (unsigned i = 0; i < kMessages * 32; ++i) expected.push_back(1000 * (i / 32) + 31 - i % 32);
+  const std::string difference = compare(received.values(), expected);
+  if (!difference.empty()) return "messages: " + difference;
+
+  constexpr unsigned kBlocks = 200;
+  constexpr unsigned kThreads = 64;
+  Random random(seed);
+  const auto in = random_bits<unsigned>(random, kBlocks * kThreads);
+  unsigned sum = 0;
+  for (const unsigned value : in) sum += value * 5;
+  DeviceArray<unsigned> device_in(in);
+  DeviceArray<unsigned> parts(in.size());
+  DeviceArray<unsigned> count(1);
+  DeviceArray<unsigned> out(1);
+  launch(add_up_last, {dim3(kBlocks), dim3(kThreads)}, {}, device_in.data(), parts.data(),
+         count.data(), out.data());
+  return compare(out.values(), std::vector<unsigned>{sum});
+}
+
+// Static arrays beside dynamic ones, none of which may lie on another.
+__global__ void four_arrays(const unsigned* in, unsigned* out) {
+  ptx::SharedMemory shared;
+  unsigned* const arrays[4] = {ptx::static_shared<unsigned, 64>(),
+                               ptx::static_shared<unsigned, 64, 1>(), shared.take<unsigned>(64),
+                               reinterpret_cast<unsigned*>(ptx::static_shared<float, 64>())};
+  const unsigned me = threadIdx.x;
+  for (unsigned i = 0; i < 4; ++i) arrays[i][me] = in[i * 64 + me];
+  __syncthreads();
+  for (unsigned i = 0; i < 4; ++i) out[i * 64 + me] = arrays[i][63 - me];
+  if (me == 0 && ptx::static_shared<unsigned, 64>() != arrays[0]) out[0] += 1;
+}
+
+std::string check_static_shared(std::uint64_t seed) {
+  Random random(seed);
+  const auto in = random_bits<unsigned>(random, 4 * 64);
+  std::vector<unsigned> expected(in.size());
+  for (std::size_t i = 0; i < in.size(); ++i) expected[i] = in[i / 64 * 64 + 63 - i % 64];
+  DeviceArray<unsigned> device_in(in);
+  DeviceArray<unsigned> out(in.size());
+  launch(four_arrays, {dim3(1), dim3(64), 64 * sizeof(unsigned)}, {}, device_in.data(), out.data());
+  return compare(out.values(), expected);
+}
+
 __global__ void tf32(const float* in, std::uint32_t* out) {
   out[threadIdx.x] = ptx::round_to_tf32(in[threadIdx.x]);
 }
@@ -192,6 +326,9 @@ std::string check_e4m3(std::uint64_t seed) { return check_convert<e4m3>(seed, 3,
 std::vector<Check> language_checks() {
   return {{"warp shuffles and votes", 80, kAny, check_warp_operations},
           {"atomics", 80, kAny, check_atomics},
+          {"__syncwarp", 80, kAny, check_syncwarp},
+          {"__threadfence", 80, kAny, check_threadfence},
+          {"static_shared", 80, kAny, check_static_shared},
           {"round_to_tf32", 80, kAny, check_tf32},
           {"bf16 conversion, pack", 80, kAny, check_bf16},
           {"f16 conversion, pack", 80, kAny, check_f16},
