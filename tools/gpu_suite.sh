@@ -3,8 +3,9 @@
 # kernels are right, then how fast they are. Packed by tools/pack beside the programs.
 #   gpu_suite.sh [--budget TIME] [--out FOLDER]      default: --budget 8m --out gpu_results
 # Each step's log, the results as JSON and summary.txt (status and seconds of each step) go into FOLDER.
-# A step that time ends is "ended"; what it had finished is kept. Exit status: 0; 1 a step failed;
-# 2 usage; 3 no GPU answers here.
+# A step that time ends is "ended"; what it had finished is kept. One that does not end then, such as a
+# kernel that hangs, is "killed", and that is a failure. Exit status: 0; 1 a step failed; 2 usage; 3 no
+# GPU answers here.
 set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 budget=8m
@@ -40,7 +41,8 @@ failed=0
 note() { # note <step> <status> <seconds> <words>
   printf '%-22s %-8s %6s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
 }
-# step <name> <most seconds> <command…>: its output goes to a log. 124: its time was over.
+# step <name> <most seconds> <command…>: its output goes to a log, its status to the summary. With
+# finding=N before it, status N means that it found something and did not fail.
 step() {
   local name=$1 most=$2 start=$SECONDS status=0 last
   shift 2
@@ -49,28 +51,52 @@ step() {
     note "$name" skipped 0 "no time was left"
     return
   fi
-  timeout --signal=INT --kill-after=20 "$most" "$@" >"$out/$name.log" 2>&1 </dev/null || status=$?
+  timeout --signal=INT --kill-after=10 "$most" "$@" >"$out/$name.log" 2>&1 </dev/null || status=$?
   # By the signal of the time-out; the same one at another time is a failure.
-  if [[ $status = 130 || $status = 137 ]] && [ $((SECONDS - start)) -ge "$most" ]; then status=124; fi
+  if [ $((SECONDS - start)) -ge "$most" ]; then
+    case $status in 130) status=124 ;; 137) status=killed ;; esac
+  fi
   last=$(grep -v '^ *$' "$out/$name.log" | tail -n 1 | tr -d '\r' | cut -c 1-160)
   case $status in
     0) note "$name" passed $((SECONDS - start)) "$last" ;;
     124) note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
+    "${finding:-0}") note "$name" findings $((SECONDS - start)) "$last" ;;
+    killed)
+      note "$name" killed $((SECONDS - start)) "it did not end with its time; last words: $last"
+      failed=1
+      ;;
     *)
       note "$name" "failed:$status" $((SECONDS - start)) "$last"
       failed=1
       ;;
   esac
 }
+# verify <name> <most seconds> <expression>: also says how many cases its time did not reach, and fails
+# where one of the others was wrong.
+verify() {
+  local counts right total_cases wrong skipped
+  rm -f "$out/$1.log"
+  step "$1" "$2" "$here/breakeven" verify --filter "$3"
+  counts=$(sed -n 's/^\([0-9]*\) of \([0-9]*\) cases right, \([0-9]*\) failed, \([0-9]*\) skipped.*/\1 \2 \3 \4/p' "$out/$1.log" 2>/dev/null | tail -n 1)
+  if [ -z "$counts" ]; then
+    note "$1" left 0 "all or some of its cases; how many is not known"
+    return
+  fi
+  read -r right total_cases wrong skipped <<<"$counts"
+  [ "$wrong" = 0 ] || failed=1
+  local unreached=$((total_cases - right - wrong - skipped))
+  [ $unreached = 0 ] || note "$1" left 0 "$unreached of $total_cases cases not reached; of the others $right right, $wrong wrong, $skipped skipped"
+}
 
 {
   date -u +%Y-%m-%dT%H:%M:%SZ
   uname -a
-  nvidia-smi 2>&1
-  nvidia-smi -q 2>/dev/null | grep -i -e 'persistence' -e 'power limit' -e 'compute mode' | head -n 12
+  timeout 20 nvidia-smi 2>&1
+  timeout 20 nvidia-smi -q 2>/dev/null | grep -i -e 'persistence' -e 'power limit' -e 'compute mode' | head -n 12
 } >"$out/machine.log"
-"$here/breakeven" list --json >"$out/list.json" 2>"$out/list.log"
-"$here/breakeven" doctor >"$out/doctor.log" 2>&1
+# shellcheck disable=SC2016
+step list 60 sh -c 'exec "$1" list --json >"$2"' sh "$here/breakeven" "$out/list.json"
+finding=1 step doctor 60 "$here/breakeven" doctor
 
 # Without a GPU the CPU's rows still run, to show that the archive does.
 if "$here/breakeven" list --cases --filter '/gpu/naive/f32$' >/dev/null 2>&1; then gpu=true; else gpu=false; fi
@@ -88,10 +114,13 @@ else
   note conformance missing 0 "not in this archive"
 fi
 
-# 2. Is every CUDA case right? Ragged and small shapes first, where a mistake shows and checks are quick.
+# 2. Are the CUDA cases right? Ragged and small shapes first, where a mistake shows and checks are quick,
+# then what is measured most. Every other one follows behind the first measurements (6).
 plain='[a-z0-9_]+/[a-z0-9]+$'
-step verify-small $((total / 4)) "$here/breakeven" verify --filter "^(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
-step verify-large $((total / 8)) "$here/breakeven" verify --filter "^matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)/[a-z0-9]+$"
+small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
+large="matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)/[a-z0-9]+$"
+verify verify-small $((total / 4)) "^$small"
+verify verify-large $((total / 8)) "^$large"
 
 # 3. Do they touch what is not theirs, or race?
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
@@ -113,13 +142,23 @@ run() {
   local most=$3
   [ "$most" -le "$(left)" ] || most=$(left)
   # The command ends by itself after the case in which its time runs out; step's limit is the last resort.
-  [ "$most" -gt 15 ] && step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --budget "$((most - 10))s" --out "$out/$1.json"
+  if [ "$most" -le 15 ]; then
+    note "$1" skipped 0 "no time was left"
+    return
+  fi
+  step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --budget "$((most - 10))s" --out "$out/$1.json"
 }
 total=$((total - 20)) # for the last case to end
 run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
 run ladder 3 $(($(left) / 3)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
 run precisions 3 $(($(left) / 3)) '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
-if [ "$(left)" -gt 15 ]; then
+
+# 6. All CUDA cases that 2 left out: every shape, implementation and precision, by default launch with a warm cache.
+verify verify-others $(($(left) / 2)) "^(?!$small|$large)[^/]+/[^/]+/gpu/[^/]+/[^/]+$"
+
+if [ "$(left)" -le 15 ]; then
+  note standard skipped 0 "no time was left"
+else
   step standard $(($(left) + 30)) "$here/breakeven" run --suite standard --budget "$(($(left) - 5))s" --out "$out/standard.json"
 fi
 results=()
