@@ -68,7 +68,7 @@ void enqueue(void (*kernel)(P...), const Grid& grid, Stream stream,
   config.numAttrs = grid.cluster > 1 ? 1 : 0;
   std::apply(
       [&](const P&... parameter) {
-        void* pointers[] = {const_cast<P*>(&parameter)...};
+        void* pointers[sizeof...(P) + 1] = {const_cast<P*>(&parameter)...};
         check(cudaLaunchKernelExC(&config, reinterpret_cast<const void*>(kernel), pointers));
       },
       parameters);

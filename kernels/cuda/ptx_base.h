@@ -211,6 +211,15 @@ __device__ inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[
       : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "r"(b[0]), "r"(b[1]));
 }
 
+/// Whether mma_m16n8k32_e4m3's sums are short: Ada's tensor cores keep 14 bits of them (Zhang et
+/// al., "SageAttention2", arXiv:2411.10958), and sm_120, which nobody is known to have measured, is
+/// taken to do the same. Others have no fp8 of their own in mma.sync and multiply it as f16.
+#if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ < 890 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000)
+inline constexpr bool kShortFp8Sums = false;
+#else
+inline constexpr bool kShortFp8Sums = true;
+#endif
+
 /// Fours along k: a at (row, k) = (g, 4t), (g+8, 4t), (g, 4t+16), (g+8, 4t+16); b at (k, column) =
 /// (4t, g), (4t+16, g). sm_89 and later.
 __device__ inline void mma_m16n8k32_e4m3([[maybe_unused]] float (&d)[4],

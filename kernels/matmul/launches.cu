@@ -10,8 +10,11 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <utility>
 
+#include "kernels/host/allocation_count.h"
 #include "kernels/matmul/dispatch.h"
 
 namespace breakeven::matmul {
@@ -35,15 +38,32 @@ std::map<std::string, Launched>& launches() {
   return all;
 }
 
-void note(const cudaLaunchConfig_t& config, const void* kernel) {
-  Launched& launched = launches()[symbols().at(kernel)];
+/// What was launched since it was last noted. Of fixed size, so that catching allocates nothing.
+struct Caught {
+  std::array<std::pair<const void*, Launched>, 16> launches;
+  std::size_t count = 0;
+};
+Caught caught;
+
+void catch_launch(const cudaLaunchConfig_t& config, const void* kernel) {
   const dim3& threads = config.blockDim;
-  launched.threads = std::max(launched.threads, threads.x * threads.y * threads.z);
-  launched.shared_bytes = std::max(launched.shared_bytes, config.dynamicSmemBytes);
+  Launched launched = {threads.x * threads.y * threads.z, config.dynamicSmemBytes};
   for (unsigned i = 0; i < config.numAttrs; ++i) {
     if (config.attrs[i].id != cudaLaunchAttributeClusterDimension) continue;
-    launched.cluster = std::max(launched.cluster, config.attrs[i].val.clusterDim.x);
+    launched.cluster = config.attrs[i].val.clusterDim.x;
   }
+  caught.launches.at(caught.count++) = {kernel, launched};
+}
+
+void note_caught() {
+  for (std::size_t i = 0; i < caught.count; ++i) {
+    const auto& [kernel, launched] = caught.launches[i];
+    Launched& largest = launches()[symbols().at(kernel)];
+    largest.threads = std::max(largest.threads, launched.threads);
+    largest.shared_bytes = std::max(largest.shared_bytes, launched.shared_bytes);
+    largest.cluster = std::max(largest.cluster, launched.cluster);
+  }
+  caught.count = 0;
 }
 
 CUresult encode_tensor_map(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*, const cuuint64_t*,
@@ -87,11 +107,22 @@ Gemm gemm_of(const Size& size, bool trans_a, bool trans_b, int padding) {
   return gemm;
 }
 
+/// Throws where what should only enqueue asks the heap for memory.
+void launch_counted(const Rung& rung, const Gemm& gemm, const Gpu& gpu) {
+  const PreparedGemm prepared = rung.prepare(gemm, address(5), gpu);
+  const long before = allocation_count();
+  prepared.enqueue(nullptr);
+  if (allocation_count() != before) {
+    throw std::logic_error(std::string(rung.name) + " allocates memory as it launches");
+  }
+  note_caught();
+}
+
 void launch_tilings(const Rung& rung, Gemm gemm, const Gpu& gpu) {
   for (int tiling = -1; tiling < static_cast<int>(rung.tilings.size()); ++tiling) {
     gemm.tiling = tiling;
     if (!unsupported_reason(rung, gemm, gpu).empty()) continue;
-    rung.launch(gemm, address(5), gpu, nullptr);
+    launch_counted(rung, gemm, gpu);
   }
 }
 
@@ -130,7 +161,7 @@ void __wrap___cudaRegisterFunction(void** handle, const char* host, char* device
 
 cudaError_t __wrap_cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel,
                                        void**) {
-  breakeven::matmul::note(*config, kernel);
+  breakeven::matmul::catch_launch(*config, kernel);
   return cudaSuccess;
 }
 

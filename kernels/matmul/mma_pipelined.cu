@@ -6,6 +6,7 @@
 #include "kernels/matmul/mma_rungs.h"
 
 namespace breakeven::matmul {
+
 template <Precision kPrecision>
 struct MmaPipelined {
   static PreparedLaunch prepare(const Gemm& gemm) {

@@ -31,6 +31,10 @@ class MmaTile {
   /// Whether fragments are loaded a step ahead; see mma_config_128x128() on fp8's registers.
   static constexpr bool kAhead = kPrecision != Precision::fp8;
 
+  /// Slabs after which fp8's sums, short where the tensor core adds them by itself, move to f32.
+  static constexpr int kPromotedSlabs = 2;
+  static_assert(kPrecision != Precision::fp8 || kPromotedSlabs * kDepth == 128);
+
   using CopyA = MmaCopy<Element, kConfig.m, kLayoutA, kConfig.ldmatrix, kConfig.threads()>;
   using CopyB = MmaCopy<Element, kConfig.n, kLayoutB, kConfig.ldmatrix, kConfig.threads()>;
   using SlabA = typename CopyA::Slab;
@@ -56,6 +60,42 @@ class MmaTile {
   struct Registers {
     std::uint32_t a[kTilesM][4];
     std::uint32_t b[kTilesN][2];
+  };
+
+  /// Where slabs are summed up: in `sums` itself or, to be promoted, apart.
+  template <bool kPromotes>
+  class Accumulator {
+   public:
+    __device__ explicit Accumulator(Sum (&sums)[kTilesM][kTilesN][4]) : sums_(sums) {}
+
+    __device__ __forceinline__ void add(const Registers& registers) {
+      if constexpr (kPromotes) {
+        multiply_add(short_sums_, registers);
+      } else {
+        multiply_add(sums_, registers);
+      }
+    }
+
+    __device__ __forceinline__ void end_slab(int slab, int slabs) {
+      if constexpr (kPromotes) {
+        if ((slab + 1) % kPromotedSlabs != 0 && slab + 1 != slabs) return;
+#pragma unroll
+        for (int i = 0; i < kTilesM; ++i) {
+#pragma unroll
+          for (int j = 0; j < kTilesN; ++j) {
+#pragma unroll
+            for (int l = 0; l < 4; ++l) {
+              sums_[i][j][l] += short_sums_[i][j][l];
+              short_sums_[i][j][l] = 0;
+            }
+          }
+        }
+      }
+    }
+
+   private:
+    Sum (&sums_)[kTilesM][kTilesN][4];
+    Sum short_sums_[kPromotes ? kTilesM : 1][kPromotes ? kTilesN : 1][4] = {};
   };
 
   __device__ MmaTile(const MmaProblem& p, std::int64_t first_row, std::int64_t first_column,
@@ -101,6 +141,7 @@ class MmaTile {
   }
 
   __device__ void one_by_one(Sum (&sums)[kTilesM][kTilesN][4]) {
+    Accumulator<kPrecision == Precision::fp8 && ptx::kShortFp8Sums> accumulator(sums);
 #pragma unroll 1
     for (int slab = 0; slab < slabs_; ++slab) {
       copy_next(0);
@@ -110,8 +151,9 @@ class MmaTile {
       for (int step = 0; step < kSteps; ++step) {
         Registers registers;
         load(registers, 0, step);
-        multiply_add(sums, registers);
+        accumulator.add(registers);
       }
+      accumulator.end_slab(slab, slabs_);
       __syncthreads();
     }
   }
@@ -125,6 +167,7 @@ class MmaTile {
 
     Registers registers[kAhead ? 2 : 1];
     if (kAhead) load(registers[0], 0, 0);
+    Accumulator<kPrecision == Precision::fp8 && ptx::kShortFp8Sums> accumulator(sums);
     int stage = 0;           // holds the slab that is multiplied
     int free = kStages - 1;  // held the slab before it
 #pragma unroll 1
@@ -137,14 +180,15 @@ class MmaTile {
           // Behind the last slab, this loads what an earlier one left, and nothing multiplies it.
           load(registers[(step + 1) % 2], stage, (step + 1) % kSteps);
           if (step == 0) copy_next(free);
-          multiply_add(sums, registers[step % 2]);
+          accumulator.add(registers[step % 2]);
         } else {
           load(registers[0], stage, step);
           if (step == 0) copy_next(free);
-          multiply_add(sums, registers[0]);
+          accumulator.add(registers[0]);
           if (is_last) await_next(stage, free);
         }
       }
+      accumulator.end_slab(slab, slabs_);
     }
     __syncthreads();
   }

@@ -83,7 +83,7 @@ __device__ __forceinline__ void clear_sums(float (&d)[kParts][kCount]) {
 
 /// For promoted operands: d += A B, once it is done. 64 x 128 sums at a time start from nothing in
 /// registers of their own; all of 64 x 256 at once, beside d, would leave none for anything else.
-/// Meanwhile the other warp group's multiplications fill the tensor core.
+/// Meanwhile another warp group's multiplications, of this block or another, fill the tensor core.
 template <class Operands, int kParts, int kN>
 __device__ __forceinline__ void multiply_promoted(float (&d)[kParts][kN / 2], const char* a,
                                                   const char* b) {

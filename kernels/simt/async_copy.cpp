@@ -52,8 +52,8 @@ void cp_async(void* shared, const void* global, int bytes, bool valid, const Sit
   shared_offset(shared, "cp.async's destination");
   require_free(shared, size, true, "cp.async");
   if (valid && is_shared(global)) fault("cp.async's source lies in shared memory");
-  count_access(Space::shared, shared, size, where);
-  if (valid) count_access(Space::global, global, size, where);
+  count_access(Space::shared, true, shared, size, where);
+  if (valid) count_access(Space::global, false, global, size, where);
   AsyncCopy copy{shared, bytes, 0, {}};
   if (valid) {
     for (int i = 0; i < bytes / 4; ++i) copy.words[i] = static_cast<const Word*>(global)[i];

@@ -107,13 +107,14 @@ int sectors(const std::uint64_t (&addresses)[32], std::uint32_t mask, std::size_
   return static_cast<int>(std::unique(touched, touched + count) - touched);
 }
 
-void count_access(Space space, const void* address, std::size_t bytes, const Site& where) {
+void count_access(Space space, bool write, const void* address, std::size_t bytes,
+                  const Site& where) {
   const char* what =
       space == Space::shared ? "an access to shared memory" : "an access to global memory";
   require_aligned(address, bytes, what);
   if (space == Space::shared) {
     shared_offset(address, what);
-    require_free(address, bytes, false, what);
+    require_free(address, bytes, write, what);
   } else if (is_shared(address)) {
     fault(std::string(what) + ": the address is in shared memory");
   }

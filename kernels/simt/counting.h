@@ -13,7 +13,8 @@ using Site = std::source_location;
 
 /// Notes this thread's access; checks its alignment and that it lies in `space`. The n-th access of
 /// each lane of a warp at one place in the source count as one instruction of the warp.
-void count_access(Space space, const void* address, std::size_t bytes, const Site& where);
+void count_access(Space space, bool write, const void* address, std::size_t bytes,
+                  const Site& where);
 
 /// Counts one instruction of a warp at once: `mask` says which of the 32 addresses count.
 void count_warp_access(Space space, const void* const* addresses, std::uint32_t mask,

@@ -1,5 +1,6 @@
-// How Hopper's tensor cores add products of fp8. They keep about 14 bits of a sum (DeepSeek-V3
-// technical report, arXiv:2412.19437, section 3.3.2). The products of one instruction and the
+// How tensor cores add products of fp8. Hopper's keep about 14 bits of a sum (DeepSeek-V3 technical
+// report, arXiv:2412.19437, section 3.3.2), and so do Ada's (Zhang et al., "SageAttention2",
+// arXiv:2411.10958). The products of one instruction and the
 // sum so far are cut, towards zero, to 13 bits behind the point of the largest exponent among them,
 // and so is their total (Xie et al., "MMA-Sim: Bit-Accurate Reference Model of Tensor Cores and
 // Matrix Cores", arXiv:2511.10909). A sum over all of a long k loses what is small beside it; a

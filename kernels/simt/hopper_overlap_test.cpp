@@ -9,7 +9,23 @@
 namespace breakeven::simt {
 namespace {
 
-enum class Access { ldmatrix, load_shared, stmatrix, cp_async };
+enum class Access { ldmatrix, load_shared, stmatrix, store_shared, cp_async };
+
+/// Reads or writes 16 bytes of shared memory; what was read.
+template <Access kAccess>
+__device__ std::uint32_t touch(f16* row, const float* from) {
+  std::uint32_t r[4] = {};
+  if constexpr (kAccess == Access::ldmatrix) ptx::ldmatrix_x4(r, row);
+  if constexpr (kAccess == Access::load_shared) r[0] = ptx::load_shared(row).bits;
+  if constexpr (kAccess == Access::stmatrix) ptx::stmatrix_x4(row, r);
+  if constexpr (kAccess == Access::store_shared) ptx::store_shared(row, from_float<f16>(1.0f));
+  if constexpr (kAccess == Access::cp_async) {
+    ptx::cp_async<16>(row, from);
+    ptx::cp_async_commit();
+    ptx::cp_async_wait<0>();
+  }
+  return r[0];
+}
 
 /// One warp loads a box of 8 x 64 and reads or writes it, having waited or not.
 template <Access kAccess>
@@ -26,18 +42,9 @@ __global__ void touch_load(const __grid_constant__ ptx::TensorMap from, bool wai
   }
   __syncwarp();
   if (wait) ptx::mbarrier_wait(full, 0);
-  std::uint32_t r[4] = {};
-  f16* const row = box + lane * 8;
-  if constexpr (kAccess == Access::ldmatrix) ptx::ldmatrix_x4(r, row);
-  if constexpr (kAccess == Access::load_shared) r[0] = ptx::load_shared(row).bits;
-  if constexpr (kAccess == Access::stmatrix) ptx::stmatrix_x4(row, r);
-  if constexpr (kAccess == Access::cp_async) {
-    ptx::cp_async<16>(row, out + lane * 4);
-    ptx::cp_async_commit();
-    ptx::cp_async_wait<0>();
-  }
+  const std::uint32_t read = touch<kAccess>(box + lane * 8, out + lane * 4);
   if (!wait) ptx::mbarrier_wait(full, 0);
-  out[128 + lane] = static_cast<float>(r[0]);
+  out[128 + lane] = static_cast<float>(read);
 }
 
 /// The same with a box that is stored.
@@ -55,16 +62,7 @@ __global__ void touch_store(const __grid_constant__ ptx::TensorMap to, bool wait
     if (wait) ptx::tma_store_wait_read<0>();
   }
   __syncwarp();
-  std::uint32_t r[4] = {};
-  f16* const row = box + lane * 8;
-  if constexpr (kAccess == Access::ldmatrix) ptx::ldmatrix_x4(r, row);
-  if constexpr (kAccess == Access::load_shared) r[0] = ptx::load_shared(row).bits;
-  if constexpr (kAccess == Access::stmatrix) ptx::stmatrix_x4(row, r);
-  if constexpr (kAccess == Access::cp_async) {
-    ptx::cp_async<16>(row, in + lane * 4);
-    ptx::cp_async_commit();
-    ptx::cp_async_wait<0>();
-  }
+  touch<kAccess>(box + lane * 8, in + lane * 4);
   if (lane == 0 && !wait) ptx::tma_store_wait_read<0>();
 }
 
@@ -100,8 +98,10 @@ TEST_F(Overlap, AccessesAfterTheWaitAreFree) {
   EXPECT_EQ(faults(touch_load<Access::ldmatrix>, true, ""), 0);
   EXPECT_EQ(faults(touch_load<Access::load_shared>, true, ""), 0);
   EXPECT_EQ(faults(touch_load<Access::stmatrix>, true, ""), 0);
+  EXPECT_EQ(faults(touch_load<Access::store_shared>, true, ""), 0);
   EXPECT_EQ(faults(touch_load<Access::cp_async>, true, ""), 0);
   EXPECT_EQ(faults(touch_store<Access::stmatrix>, true, ""), 0);
+  EXPECT_EQ(faults(touch_store<Access::store_shared>, true, ""), 0);
   EXPECT_EQ(faults(touch_store<Access::cp_async>, true, ""), 0);
   EXPECT_EQ(faults(touch_store<Access::ldmatrix>, false, ""), 0) << "both only read";
   EXPECT_EQ(faults(touch_store<Access::load_shared>, false, ""), 0);
@@ -113,8 +113,10 @@ TEST_F(Overlap, AccessesBeforeTheWaitFault) {
   EXPECT_GE(faults(touch_load<Access::ldmatrix>, false, "ldmatrix reads byte"), 10);
   EXPECT_GE(faults(touch_load<Access::load_shared>, false, "shared memory reads byte"), 10);
   EXPECT_GE(faults(touch_load<Access::stmatrix>, false, "stmatrix writes byte"), 10);
+  EXPECT_GE(faults(touch_load<Access::store_shared>, false, "shared memory writes byte"), 10);
   EXPECT_GE(faults(touch_load<Access::cp_async>, false, "cp.async writes byte"), 10);
   EXPECT_EQ(faults(touch_store<Access::stmatrix>, false, "stmatrix writes byte"), 20);
+  EXPECT_EQ(faults(touch_store<Access::store_shared>, false, "shared memory writes byte"), 20);
   EXPECT_EQ(faults(touch_store<Access::cp_async>, false, "cp.async writes byte"), 20);
 }
 

@@ -1,7 +1,9 @@
 // ldmatrix, stmatrix and mma.sync: fragments as the PTX manual lays them out over a warp's lanes,
 // l = 4g + t. Sums are taken in f32 in order of k; tensor cores take them in an order of their own.
 #include <array>
+#include <type_traits>
 
+#include "kernels/simt/fp8_sum.h"
 #include "kernels/simt/hopper_state.h"
 #include "kernels/simt/machine.h"
 #include "kernels/simt/ptx_base.h"
@@ -74,11 +76,20 @@ struct Operands {
   D d[16][8];
 
   void multiply() {
+    if constexpr (std::is_same_v<D, float> && kK == 32) return multiply_fp8();
     for (int row = 0; row < 16; ++row) {
       for (int k = 0; k < kK; ++k) {
         for (int column = 0; column < 8; ++column) d[row][column] += a[row][k] * b[k][column];
       }
     }
+  }
+
+  void multiply_fp8() {
+    float turned[kK][16];
+    for (int row = 0; row < 16; ++row) {
+      for (int k = 0; k < kK; ++k) turned[k][row] = a[row][k];
+    }
+    add_fp8_products(turned[0], b[0], 16, 8, d[0]);
   }
 };
 

@@ -122,6 +122,7 @@ inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[4],
                              const std::uint32_t (&b)[2]) {
   simt::mma(simt::MmaType::tf32, d, a, b);
 }
+inline constexpr bool kShortFp8Sums = true;  // as Ada's
 inline void mma_m16n8k32_e4m3(float (&d)[4], const std::uint32_t (&a)[4],
                               const std::uint32_t (&b)[2]) {
   simt::mma(simt::MmaType::e4m3, d, a, b);
@@ -148,24 +149,24 @@ std::uint32_t pack(float low, float high) {
 /// Plain accesses, whose bank conflicts and sectors are counted; they fault where not aligned to V.
 template <class V>
 V load_shared(const V* from, std::source_location where = std::source_location::current()) {
-  simt::count_access(simt::Space::shared, from, sizeof(V), where);
+  simt::count_access(simt::Space::shared, false, from, sizeof(V), where);
   return *from;
 }
 template <class V>
 void store_shared(V* to, const V& value,
                   std::source_location where = std::source_location::current()) {
-  simt::count_access(simt::Space::shared, to, sizeof(V), where);
+  simt::count_access(simt::Space::shared, true, to, sizeof(V), where);
   *to = value;
 }
 template <class V>
 V load_global(const V* from, std::source_location where = std::source_location::current()) {
-  simt::count_access(simt::Space::global, from, sizeof(V), where);
+  simt::count_access(simt::Space::global, false, from, sizeof(V), where);
   return *from;
 }
 template <class V>
 void store_global(V* to, const V& value,
                   std::source_location where = std::source_location::current()) {
-  simt::count_access(simt::Space::global, to, sizeof(V), where);
+  simt::count_access(simt::Space::global, true, to, sizeof(V), where);
   *to = value;
 }
 
