@@ -56,33 +56,34 @@ struct Operand {
 void add_fp8_products(const float* a, const float* b, int rows, int columns, float* sums) {
   const Operand left(a, rows);
   const Operand right(b, columns);
+  const auto height = static_cast<std::size_t>(rows);
   const auto width = static_cast<std::size_t>(columns);
   std::vector<int> exponent(width);
   std::vector<float> per_quantum(width);
   std::vector<int> total(width);
-  for (int row = 0; row < rows; ++row) {
-    float* const out = sums + static_cast<std::size_t>(row) * width;
+  for (std::size_t row = 0; row < height; ++row) {
+    float* const out = sums + row * width;
     for (std::size_t j = 0; j < width; ++j) {
       exponent[j] = std::isfinite(out[j]) ? exponent_of(out[j]) : kLeast;
     }
-    for (int k = 0; k < kDepth; ++k) {
-      const int mine = left.exponents[static_cast<std::size_t>(k * rows + row)];
-      const int* const other = right.exponents.data() + static_cast<std::size_t>(k) * width;
+    for (std::size_t k = 0; k < kDepth; ++k) {
+      const int mine = left.exponents[k * height + row];
+      const int* const other = right.exponents.data() + k * width;
       for (std::size_t j = 0; j < width; ++j) exponent[j] = std::max(exponent[j], mine + other[j]);
     }
     for (std::size_t j = 0; j < width; ++j) {
       per_quantum[j] = power_of_two(kFractionBits - exponent[j]);
       total[j] = std::isfinite(out[j]) ? static_cast<int>(out[j] * per_quantum[j]) : 0;
     }
-    for (int k = 0; k < kDepth; ++k) {
-      const float mine = left.values[static_cast<std::size_t>(k * rows + row)];
-      const float* const other = right.values.data() + static_cast<std::size_t>(k) * width;
+    for (std::size_t k = 0; k < kDepth; ++k) {
+      const float mine = left.values[k * height + row];
+      const float* const other = right.values.data() + k * width;
       for (std::size_t j = 0; j < width; ++j) {
         total[j] += static_cast<int>(mine * other[j] * per_quantum[j]);
       }
     }
     for (std::size_t j = 0; j < width; ++j) {
-      if (left.is_nan[static_cast<std::size_t>(row)] != 0 || right.is_nan[j] != 0) out[j] = kNan;
+      if (left.is_nan[row] != 0 || right.is_nan[j] != 0) out[j] = kNan;
       if (!std::isfinite(out[j])) continue;
       out[j] =
           cut_fraction(static_cast<float>(total[j]) * power_of_two(exponent[j] - kFractionBits));
