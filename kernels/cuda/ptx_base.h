@@ -213,7 +213,8 @@ __device__ inline void mma_m16n8k8_tf32(float (&d)[4], const std::uint32_t (&a)[
 
 /// Whether mma_m16n8k32_e4m3's sums are short: Ada's tensor cores keep 14 bits of them (Zhang et
 /// al., "SageAttention2", arXiv:2411.10958), and sm_120, which nobody is known to have measured, is
-/// taken to do the same. Others have no fp8 of their own in mma.sync and multiply it as f16.
+/// taken to do the same. sm_90 and sm_100 have no fp8 of their own in mma.sync and multiply it as
+/// f16. It is that of the target: PTX for sm_90 that a driver compiles for a later GPU says false.
 #if defined(__CUDA_ARCH__) && (__CUDA_ARCH__ < 890 || __CUDA_ARCH__ == 900 || __CUDA_ARCH__ == 1000)
 inline constexpr bool kShortFp8Sums = false;
 #else

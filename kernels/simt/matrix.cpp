@@ -1,5 +1,6 @@
 // ldmatrix, stmatrix and mma.sync: fragments as the PTX manual lays them out over a warp's lanes,
-// l = 4g + t. Sums are taken in f32 in order of k; tensor cores take them in an order of their own.
+// l = 4g + t. Sums are taken in f32 in order of k, but for fp8 (fp8_sum.h); tensor cores take them
+// in an order of their own.
 #include <array>
 #include <type_traits>
 
