@@ -31,6 +31,9 @@ namespace breakeven {
 /// The limit above, for one element of a sum of `k` products.
 double matmul_limit(Precision precision, std::int64_t k);
 
+/// The limit of a signed sum of `panel` such elements, in units of sqrt(panel) sigma.
+double freivalds_limit(Precision precision, std::int64_t k, std::int64_t panel);
+
 /// Every element against an fp64 product. 4mnk flops, 8 (mk + kn) bytes.
 Check matmul_check_full(const Matmul& matmul, Precision precision,
                         std::span<const std::byte> answer);

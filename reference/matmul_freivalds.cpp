@@ -204,16 +204,13 @@ std::vector<Panels> answer_times_signs(const Matmul& matmul, ElementType type, c
   return sums;
 }
 
-// The mean square of an input element: of a uniform one in (-1, 1), or of -127 ... 127.
-double mean_square(ElementType type) {
-  return type == ElementType::s8 ? (255.0 * 255.0 - 1) / 12 : 1.0 / 3;
-}
+}  // namespace
 
-// For residuals in units of sqrt(p) sigma. Of an element's rounding errors only the rms counts (6
-// standard deviations of it, for the worst of a million rows): 0.41 u of a rounded output, 0.3
-// sqrt(k) u of a sum, 0.75 u of products of truncated operands. Small panels have longer tails.
-// This check's own sums are in fp64: next to nothing but for f64 rows.
-double residual_limit(Precision precision, std::int64_t k, std::int64_t panel) {
+// Of an element's rounding errors only the rms counts (6 standard deviations of it, for the worst
+// of a million rows): 0.41 u of a rounded output, 0.3 sqrt(k) u of a sum, 0.75 u of products of
+// truncated operands. Small panels have longer tails. This check's own sums are in fp64: next to
+// nothing but for f64 rows.
+double freivalds_limit(Precision precision, std::int64_t k, std::int64_t panel) {
   if (precision == Precision::int8) return 0;  // whole numbers below 2^53: no rounding anywhere
   const PrecisionTraits& t = traits(precision);
   const double root_k = std::sqrt(static_cast<double>(k));
@@ -223,8 +220,6 @@ double residual_limit(Precision precision, std::int64_t k, std::int64_t panel) {
       2.5 * root_k * t.accumulate_roundoff + 6 * t.multiply_roundoff + 3 * t.output_roundoff;
   return (1 + 2 / root_p) * theirs + own;
 }
-
-}  // namespace
 
 Check matmul_check_freivalds(const Matmul& matmul, Precision precision,
                              std::span<const std::byte> answer) {
@@ -249,7 +244,7 @@ Check matmul_check_freivalds(const Matmul& matmul, Precision precision,
                 sigma * std::sqrt(static_cast<double>(panel)));
     }
   }
-  const double limit = residual_limit(precision, matmul.k, (matmul.n + kPanels - 1) / kPanels);
+  const double limit = freivalds_limit(precision, matmul.k, (matmul.n + kPanels - 1) / kPanels);
   return worst.verdict(limit, "Freivalds", [&](std::int64_t index) {
     const std::int64_t g = index % kPanels;
     return fmt::format("the signed sum of c[{},{}...{}]", index / kPanels, signs.begin[g],

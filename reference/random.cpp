@@ -175,6 +175,10 @@ void random_values(RandomStream stream, ElementType type, std::uint64_t first, s
   }
 }
 
+double mean_square(ElementType type) {
+  return type == ElementType::s8 ? (255.0 * 255.0 - 1) / 12 : 1.0 / 3;
+}
+
 void random_fill(RandomStream stream, ElementType type, std::span<std::byte> out) {
   constexpr std::size_t kPart = 4 * kChunk;  // at least a page of any type
   const std::size_t bytes_each = element_bytes(type);

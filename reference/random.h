@@ -35,6 +35,9 @@ void random_elements(RandomStream stream, ElementType type, std::uint64_t first,
 void random_values(RandomStream stream, ElementType type, std::uint64_t first, std::size_t count,
                    double* out);
 
+/// The mean square of random elements: of uniform ones in (-1, 1), or of -127 ... 127.
+double mean_square(ElementType type);
+
 /// Fills a whole operand, in parallel: each OpenMP thread writes one contiguous part.
 void random_fill(RandomStream stream, ElementType type, std::span<std::byte> out);
 

@@ -5,10 +5,12 @@
 #include <cmath>
 #include <initializer_list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 #include <stdexcept>
 #include <utility>
 
+#include "reference/conv2d.h"
 #include "reference/matmul.h"
 #include "reference/shapes.h"
 #include "reference/stream.h"
@@ -21,23 +23,34 @@ using Keys = std::initializer_list<std::string_view>;
 
 constexpr double kLargestBytes = 0x1p46;  // 64 TiB: no machine that this could run on has more
 constexpr double kLargestFlops = 0x1p63;
+constexpr std::size_t kLongestName = 64;
+constexpr std::size_t kMostLines = 50;  // of one message
+
+// What is wrong with one entry, as opposed to the whole file.
+class EntryRefused : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
 
 // What a message starts with: the file, and the entry in it.
 class Place {
  public:
   explicit Place(std::string text) : text_(std::move(text)) {}
   [[noreturn]] void refuse(const std::string& why) const {
+    if (in_entry_) throw EntryRefused(text_ + ": " + why);
     throw std::runtime_error(text_ + ": " + why);
   }
   Place entry(std::size_t index) const {
-    return Place(fmt::format("{}: shapes[{}]", text_, index));
+    return Place(fmt::format("{}: shapes[{}]", text_, index), true);
   }
   Place named(const std::string& name) const {
-    return Place(fmt::format("{} \"{}\"", text_, name));
+    return Place(fmt::format("{} \"{}\"", text_, name), in_entry_);
   }
 
  private:
+  Place(std::string text, bool in_entry) : text_(std::move(text)), in_entry_(in_entry) {}
   std::string text_;
+  bool in_entry_ = false;
 };
 
 // A value as a message shows it: on one line, cut short. Lists and objects are only named, since
@@ -119,37 +132,55 @@ bool flag_or_false(const Json& object, const std::string& key, const Place& plac
   return object[key].get<bool>();
 }
 
-std::int64_t whole_number(const Json& object, const std::string& key, const Place& place) {
-  const Json& value = required(object, key, place);
+std::int64_t whole_number_of(const Json& value, const std::string& key, std::int64_t low,
+                             const Place& place) {
   // Numbers beyond 64 bits arrive here as floating point.
-  if (value.is_number_float() && std::fabs(value.get<double>()) >= 0x1p63) {
+  const bool beyond = value.is_number_float() && std::fabs(value.get<double>()) >= 0x1p63;
+  if (beyond || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) {
     place.refuse(fmt::format("{} is {}, too large for any machine", key, shown(value)));
   }
-  if (!value.is_number_integer()) {
-    place.refuse(fmt::format("{} must be a whole number from 1 up, but is {}", key, shown(value)));
+  if (!value.is_number_integer() || value.get<std::int64_t>() < low) {
+    place.refuse(
+        fmt::format("{} must be a whole number from {} up, but is {}", key, low, shown(value)));
   }
-  if (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX) {
-    place.refuse(fmt::format("{} is {}, too large for any machine", key, shown(value)));
-  }
-  const auto number = value.get<std::int64_t>();
-  if (number < 1) {
-    place.refuse(fmt::format("{} must be a whole number from 1 up, but is {}", key, number));
-  }
-  return number;
+  return value.get<std::int64_t>();
 }
 
-std::string shape_name(const Json& object, const Place& place) {
-  const Json& value = required(object, "name", place);
+std::int64_t whole_number(const Json& object, const std::string& key, const Place& place) {
+  return whole_number_of(required(object, key, place), key, 1, place);
+}
+
+// The number at `key`, from `low` up, or `low` where there is none.
+std::int64_t whole_number_or(const Json& object, const std::string& key, std::int64_t low,
+                             const Place& place) {
+  return object.contains(key) ? whole_number_of(object[key], key, low, place) : low;
+}
+
+// Beyond that, readers of results take a network's list for a broken one.
+std::int64_t times_of(const Json& entry, const Place& place) {
+  constexpr std::int64_t kMost = 1000000;
+  if (!entry.contains("times")) return 1;
+  const Json& value = entry["times"];
+  const std::int64_t times = value.is_number_integer() ? value.get<std::int64_t>() : 0;
+  if (times < 1 || times > kMost) {
+    place.refuse(
+        fmt::format("times must be a whole number from 1 to {}, but is {}", kMost, shown(value)));
+  }
+  return times;
+}
+
+std::string identifier(const Json& object, const std::string& key, const Place& place) {
+  const Json& value = required(object, key, place);
   std::string name = value.is_string() ? value.get<std::string>() : "";
   const auto allowed = [](char c) {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
   };
-  if (name.empty() || name.size() > 64 || !(name[0] >= 'a' && name[0] <= 'z') ||
+  if (name.empty() || name.size() > kLongestName || !(name[0] >= 'a' && name[0] <= 'z') ||
       !std::all_of(name.begin(), name.end(), allowed)) {
     place.refuse(
-        fmt::format("name {} must be 1 to 64 lower-case letters, digits and _, a letter "
+        fmt::format("{} {} must be 1 to 64 lower-case letters, digits and _, a letter "
                     "first",
-                    shown(value)));
+                    key, shown(value)));
   }
   return name;
 }
@@ -196,52 +227,190 @@ std::unique_ptr<Workload> make_stream(const Json& entry, const std::string& name
   return std::make_unique<Stream>(name, *kind, bytes);
 }
 
-Shape parse_entry(const Json& entry, const std::string& operation, const Place& unnamed,
-                  std::set<std::string>& names) {
-  require_object(entry, unnamed);
-  const std::string name = shape_name(entry, unnamed);
-  const Place place = unnamed.named(name);
-  if (!names.insert(name).second) place.refuse("the name occurs twice; choose another");
-  Shape shape;
-  shape.workload =
-      operation == "matmul" ? make_matmul(entry, name, place) : make_stream(entry, name, place);
-  if (entry.contains("times")) shape.times = whole_number(entry, "times", place);
-  if (entry.contains("gflop")) {
-    if (!entry["gflop"].is_number() || !(entry["gflop"].get<double>() > 0)) {
-      place.refuse("gflop must be a number above 0, but is " + shown(entry["gflop"]));
-    }
-    shape.gflop = entry["gflop"].get<double>();
+Conv2dSize conv2d_size(const Json& entry, const Place& place) {
+  Conv2dSize size;
+  size.c = whole_number(entry, "c", place);
+  size.h = whole_number(entry, "h", place);
+  size.w = whole_number(entry, "w", place);
+  size.k = whole_number(entry, "k", place);
+  size.r = whole_number(entry, "r", place);
+  size.s = whole_number(entry, "s", place);
+  size.pad_h = whole_number_or(entry, "pad_h", 0, place);
+  size.pad_w = whole_number_or(entry, "pad_w", 0, place);
+  size.stride_h = whole_number_or(entry, "stride_h", 1, place);
+  size.stride_w = whole_number_or(entry, "stride_w", 1, place);
+  size.dilation_h = whole_number_or(entry, "dilation_h", 1, place);
+  size.dilation_w = whole_number_or(entry, "dilation_w", 1, place);
+  size.groups = whole_number_or(entry, "groups", 1, place);
+  return size;
+}
+
+// "", "_n16", "_nchw" or "_n16_nchw" after the entry's name, which may end in "_nchw" itself.
+std::string conv2d_name(std::string name, std::int64_t n, bool listed_n, Conv2dLayout layout,
+                        const Place& place) {
+  const std::string nchw = "_nchw";
+  const bool is_nchw = layout == Conv2dLayout::nchw;
+  if (is_nchw && name.ends_with(nchw)) name.resize(name.size() - nchw.size());
+  if (listed_n) name += fmt::format("_n{}", n);
+  if (is_nchw) name += nchw;
+  if (name.size() > kLongestName) {
+    place.refuse(fmt::format("its workload's name {} is over 64 characters; shorten it", name));
   }
+  return name;
+}
+
+// The four operations for every number of images.
+std::vector<Shape> make_conv2d(const Json& entry, const std::string& name, const Place& place) {
+  allow_keys(entry,
+             {"name", "n", "c", "h", "w", "k", "r", "s", "pad_h", "pad_w", "stride_h", "stride_w",
+              "layout", "groups", "dilation_h", "dilation_w", "times", "gflop", "note"},
+             place);
+  Conv2dSize size = conv2d_size(entry, place);
+  const std::string layout_name =
+      entry.contains("layout") ? text_or(entry, "layout", place) : "nhwc";
+  if (layout_name != "nhwc" && layout_name != "nchw") {
+    place.refuse("layout must be \"nhwc\" or \"nchw\", but is " + shown(entry["layout"]));
+  }
+  const std::string other_layout = layout_name == "nchw" ? "nhwc" : "nchw";
+  if (name.ends_with("_" + other_layout)) {
+    place.refuse(fmt::format("its name ends in _{}, but its layout is {}; change one of them",
+                             other_layout, layout_name));
+  }
+  const Conv2dLayout layout = layout_name == "nchw" ? Conv2dLayout::nchw : Conv2dLayout::nhwc;
+  const Json& n = required(entry, "n", place);
+  if (n.is_array() && n.empty()) {
+    place.refuse("n must be a whole number or a list of at least one, but is " + shown(n));
+  }
+  std::vector<Shape> shapes;
+  for (const Json& images : n.is_array() ? n : Json::array({n})) {
+    size.n = whole_number_of(images, "n", 1, place);
+    const std::string problem = conv2d_problem(size);
+    if (!problem.empty()) place.refuse(problem);
+    const std::string full_name = conv2d_name(name, size.n, n.is_array(), layout, place);
+    for (const Conv2dOp op : {Conv2dOp::forward, Conv2dOp::bias_relu, Conv2dOp::backward_data,
+                              Conv2dOp::backward_weights}) {
+      Shape shape;
+      shape.workload = std::make_unique<Conv2d>(full_name, size, op, layout);
+      const Cost cost = shape.workload->cost(Precision::f32);
+      require_possible(cost.bytes, cost.flops, place);
+      shapes.push_back(std::move(shape));
+    }
+  }
+  return shapes;
+}
+
+std::vector<Shape> single(std::unique_ptr<Workload> workload) {
+  std::vector<Shape> shapes(1);
+  shapes[0].workload = std::move(workload);
+  return shapes;
+}
+
+std::vector<Shape> make_workloads(const std::string& operation, const Json& entry,
+                                  const std::string& name, const Place& place) {
+  if (operation == "conv2d") return make_conv2d(entry, name, place);
+  return single(operation == "matmul" ? make_matmul(entry, name, place)
+                                      : make_stream(entry, name, place));
+}
+
+std::optional<double> gflop_of(const Json& entry, const Place& place) {
+  if (!entry.contains("gflop")) return std::nullopt;
+  if (!entry["gflop"].is_number() || !(entry["gflop"].get<double>() > 0)) {
+    place.refuse("gflop must be a number above 0, but is " + shown(entry["gflop"]));
+  }
+  return entry["gflop"].get<double>();
+}
+
+// Takes the names of an entry's shapes, all of them or, where it has to be refused, none.
+void take_names(const std::vector<Shape>& shapes, const std::string& entry_name, const Place& place,
+                TakenNames& taken) {
+  TakenNames own;
+  for (const Shape& shape : shapes) {
+    const Workload& workload = *shape.workload;
+    const std::string full = workload.op() + "/" + workload.shape();
+    const auto other = taken.find(full);
+    if (other == taken.end() && own.emplace(full, "").second) continue;
+    const std::string owner = other == taken.end() ? "" : other->second;  // "" is this file
+    place.refuse(fmt::format("{} {}; choose another",
+                             workload.shape() == entry_name
+                                 ? "the name"
+                                 : fmt::format("its workload's name {}", workload.shape()),
+                             owner.empty() ? "occurs twice" : "is that of " + owner));
+  }
+  taken.merge(own);
+}
+
+std::vector<Shape> parse_entry(const Json& entry, const std::string& operation,
+                               const std::string& network, const Place& unnamed,
+                               TakenNames& taken) {
+  require_object(entry, unnamed);
+  const std::string name = identifier(entry, "name", unnamed);
+  const Place place = unnamed.named(name);
+  std::vector<Shape> shapes = make_workloads(operation, entry, name, place);
+  const std::int64_t times = times_of(entry, place);
+  const std::optional<double> gflop = gflop_of(entry, place);
   text_or(entry, "note", place);
-  return shape;
+  take_names(shapes, name, place, taken);
+  for (Shape& shape : shapes) {
+    shape.gflop = gflop;
+    shape.workload->set_layer({network, times, network.empty() ? "" : name});
+  }
+  return shapes;
+}
+
+[[noreturn]] void refuse_all(const std::vector<std::string>& lines) {
+  std::string text;
+  for (std::size_t i = 0; i < std::min(lines.size(), kMostLines); ++i) {
+    text += (i > 0 ? "\n" : "") + lines[i];
+  }
+  if (lines.size() > kMostLines) {
+    text += fmt::format("\nand {} more entries are wrong", lines.size() - kMostLines);
+  }
+  throw std::runtime_error(text);
 }
 
 }  // namespace
 
-std::vector<Shape> parse_shapes(std::string_view text, const std::string& file) {
+ShapeFile parse_shapes(std::string_view text, const std::string& file, TakenNames taken) {
   const Place place(file);
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     place.refuse("is empty; the form is shown in reference/shapes/README.md");
   }
   const Json root = parse_json(text, place);
   require_object(root, place);
-  allow_keys(root, {"operation", "source", "shapes"}, place);
+  allow_keys(root, {"operation", "source", "network", "shapes"}, place);
   const Json& operation = required(root, "operation", place);
-  if (operation != "matmul" && operation != "stream") {
-    place.refuse(fmt::format("operation must be matmul or stream, but is {}", shown(operation)));
+  if (operation != "conv2d" && operation != "matmul" && operation != "stream") {
+    place.refuse(
+        fmt::format("operation must be conv2d, matmul or stream, but is {}", shown(operation)));
   }
   const std::string source = text_or(root, "source", place);
+  const std::string network = root.contains("network") ? identifier(root, "network", place) : "";
   const Json& entries = required(root, "shapes", place);
   if (!entries.is_array() || entries.empty()) {
     place.refuse("shapes must be a list [...] of at least one entry, but is " + shown(entries));
   }
-  std::vector<Shape> shapes;
-  std::set<std::string> names;
+  ShapeFile result;
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    shapes.push_back(parse_entry(entries[i], operation.get<std::string>(), place.entry(i), names));
-    shapes.back().source = source;
+    try {
+      for (Shape& shape :
+           parse_entry(entries[i], operation.get<std::string>(), network, place.entry(i), taken)) {
+        shape.entry = i;
+        shape.source = source;
+        result.shapes.push_back(std::move(shape));
+      }
+    } catch (const EntryRefused& refused) {
+      result.refused.emplace_back(refused.what());
+    }
   }
-  return shapes;
+  const bool whole = result.shapes.empty() || !network.empty();
+  if (whole && !result.refused.empty()) refuse_all(result.refused);
+  return result;
+}
+
+std::vector<Shape> parse_built_in_shapes(std::string_view text, const std::string& file) {
+  ShapeFile result = parse_shapes(text, file);
+  if (!result.refused.empty()) refuse_all(result.refused);
+  return std::move(result.shapes);
 }
 
 }  // namespace breakeven

@@ -6,7 +6,6 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -46,7 +45,7 @@ std::string read_file(const std::filesystem::path& path) {
 std::vector<Shape> built_in_shapes() {
   std::vector<Shape> shapes;
   for (const auto& [name, text] : shape_files()) {
-    for (Shape& shape : parse_shapes(text, "reference/shapes/" + std::string(name))) {
+    for (Shape& shape : parse_built_in_shapes(text, "reference/shapes/" + std::string(name))) {
       shapes.push_back(std::move(shape));
     }
   }
@@ -60,23 +59,12 @@ std::vector<std::unique_ptr<Workload>> built_in_workloads() {
   return workloads;
 }
 
-std::vector<std::unique_ptr<Workload>> load_shapes(const std::filesystem::path& path) {
-  std::vector<Shape> shapes = parse_shapes(read_file(path), path.string());
-  std::set<std::pair<std::string, std::string>> taken;
+ShapeFile load_shapes(const std::filesystem::path& path, TakenNames taken) {
   for (const auto& workload : built_in_workloads()) {
-    taken.emplace(workload->op(), workload->shape());
+    taken.emplace(workload->op() + "/" + workload->shape(),
+                  fmt::format("a built-in {} shape", workload->op()));
   }
-  std::vector<std::unique_ptr<Workload>> workloads;
-  for (std::size_t i = 0; i < shapes.size(); ++i) {
-    const Workload& workload = *shapes[i].workload;
-    if (taken.count({workload.op(), workload.shape()}) != 0) {
-      refuse(path, fmt::format("shapes[{}] \"{}\": the name is that of a built-in {} shape; choose "
-                               "another",
-                               i, workload.shape(), workload.op()));
-    }
-    workloads.push_back(std::move(shapes[i].workload));
-  }
-  return workloads;
+  return parse_shapes(read_file(path), path.string(), std::move(taken));
 }
 
 }  // namespace breakeven

@@ -35,7 +35,15 @@ struct Check {
   bool ok() const { return error <= limit; }
 };
 
-/// One problem of one operation. Immutable; safe to share between threads.
+/// Where in a network a workload occurs, so that a report can sum the network's layers up.
+struct Layer {
+  std::string network;     ///< "resnet50"; "": none
+  std::int64_t times = 1;  ///< how many of its layers are this workload
+  std::string name = {};   ///< of the layer, whatever the batch: "resnet50_conv1"; "": none
+};
+
+/// One problem of one operation. Immutable but for its layer, which is set as a shape file is read;
+/// safe to share between threads.
 class Workload {
  public:
   Workload(std::string op, std::string shape) : op_(std::move(op)), shape_(std::move(shape)) {}
@@ -45,6 +53,8 @@ class Workload {
 
   const std::string& op() const { return op_; }        ///< "matmul"
   const std::string& shape() const { return shape_; }  ///< "gpt2_mlp_up", [a-z0-9_]+
+  const Layer& layer() const { return layer_; }
+  void set_layer(Layer layer) { layer_ = std::move(layer); }
 
   /// Dimension names and values in the field's order, e.g. m, n, k.
   virtual std::vector<std::pair<std::string, std::int64_t>> dimensions() const = 0;
@@ -67,6 +77,7 @@ class Workload {
  private:
   std::string op_;
   std::string shape_;
+  Layer layer_;
 };
 
 }  // namespace breakeven
