@@ -12,7 +12,7 @@
 namespace breakeven {
 
 /// Raised on every change of kernel.h that a compiled module would notice.
-inline constexpr std::uint32_t kModuleVersion = 2;
+inline constexpr std::uint32_t kModuleVersion = 3;
 
 /// What a module's entry point returns. All pointers live as long as the module.
 struct ModuleEntry {

@@ -20,7 +20,7 @@ std::string refusal(const ModuleInfo& info) {
 
 TEST(Modules, TheTableNamesEveryModuleBuiltOrNotWithItsCompetitors) {
   const std::vector<ModuleInfo> modules = known_modules();
-  for (const char* name : {"host", "openblas", "onednn", "cuda", "cublas"}) {
+  for (const char* name : {"host", "openblas", "onednn", "cuda", "cublas", "cudnn"}) {
     const auto found = std::find_if(modules.begin(), modules.end(),
                                     [&](const ModuleInfo& info) { return info.name == name; });
     ASSERT_NE(found, modules.end()) << name;

@@ -45,20 +45,24 @@ constexpr CUtensorMapDataType tensor_map_type() {
   return CU_TENSOR_MAP_DATA_TYPE_UINT8;
 }
 
-/// The driver's cuTensorMapEncodeTiled, looked up at run time: linking the driver would keep the
-/// program from starting where there is none.
-inline decltype(&cuTensorMapEncodeTiled) tensor_map_encoder() {
-  static const auto function = [] {
-    void* entry = nullptr;
-    cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
-    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &entry, 12000,
-                                           cudaEnableDefault, &found));
-    if (found != cudaDriverEntryPointSuccess) {
-      throw std::runtime_error("the CUDA driver has no cuTensorMapEncodeTiled (12.0 or later)");
-    }
-    return reinterpret_cast<decltype(&cuTensorMapEncodeTiled)>(entry);
-  }();
-  return function;
+/// The driver's function of that name and type, looked up at run time: linking the driver would
+/// keep the program from starting where there is none.
+template <class Function>
+Function driver_function(const char* name) {
+  void* entry = nullptr;
+  cudaDriverEntryPointQueryResult found = cudaDriverEntryPointSymbolNotFound;
+  check(cudaGetDriverEntryPointByVersion(name, &entry, 12000, cudaEnableDefault, &found));
+  if (found != cudaDriverEntryPointSuccess) {
+    throw std::runtime_error(std::string("the CUDA driver has no ") + name + " (12.0 or later)");
+  }
+  return reinterpret_cast<Function>(entry);
+}
+
+inline CUtensorMapSwizzle tensor_map_swizzle(Swizzle swizzle) {
+  constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE,
+                                              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B,
+                                              CU_TENSOR_MAP_SWIZZLE_32B};
+  return kSwizzles[static_cast<int>(swizzle)];
 }
 
 }  // namespace detail
@@ -71,19 +75,18 @@ template <class T>
 TensorMap make_tensor_map(const T* global, std::int64_t rows, std::int64_t columns,
                           std::int64_t row_stride, int box_rows, int box_columns,
                           Swizzle swizzle = Swizzle::b128) {
-  constexpr CUtensorMapSwizzle kSwizzles[] = {CU_TENSOR_MAP_SWIZZLE_NONE,
-                                              CU_TENSOR_MAP_SWIZZLE_128B, CU_TENSOR_MAP_SWIZZLE_64B,
-                                              CU_TENSOR_MAP_SWIZZLE_32B};
+  static const auto encode =
+      detail::driver_function<decltype(&cuTensorMapEncodeTiled)>("cuTensorMapEncodeTiled");
   const cuuint64_t sizes[] = {static_cast<cuuint64_t>(columns), static_cast<cuuint64_t>(rows)};
   const cuuint64_t strides[] = {static_cast<cuuint64_t>(row_stride) * sizeof(T)};
   const cuuint32_t box[] = {static_cast<cuuint32_t>(box_columns),
                             static_cast<cuuint32_t>(box_rows)};
   const cuuint32_t steps[] = {1, 1};
   TensorMap map;
-  const CUresult result = detail::tensor_map_encoder()(
-      &map, detail::tensor_map_type<T>(), 2, const_cast<T*>(global), sizes, strides, box, steps,
-      CU_TENSOR_MAP_INTERLEAVE_NONE, kSwizzles[static_cast<int>(swizzle)],
-      CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  const CUresult result =
+      encode(&map, detail::tensor_map_type<T>(), 2, const_cast<T*>(global), sizes, strides, box,
+             steps, CU_TENSOR_MAP_INTERLEAVE_NONE, detail::tensor_map_swizzle(swizzle),
+             CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
   if (result != CUDA_SUCCESS) {
     throw std::runtime_error("cuTensorMapEncodeTiled refused a matrix of " + std::to_string(rows) +
                              " x " + std::to_string(columns) + ", stride " +

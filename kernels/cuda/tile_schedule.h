@@ -128,4 +128,9 @@ struct TileSchedule {
   }
 };
 
+/// Which row of the output in memory a row of the product is.
+struct SameRows {
+  __device__ __forceinline__ std::int64_t operator()(std::int64_t row) const { return row; }
+};
+
 }  // namespace breakeven

@@ -132,4 +132,26 @@ Batch time_batch(TimedStream& stream, TimingPlan& plan) {
   return batch;
 }
 
+double trial_seconds(TimedStream& stream, std::int64_t launches_per_call, double best) {
+  constexpr int kTrials = 3;
+  TimingPlan plan;
+  plan.launches_per_call = launches_per_call;
+  double seconds = time_batch(stream, plan).seconds;
+  if (seconds > 3 * best) return seconds;
+  plan.calls = trial_calls(seconds);
+  for (int trial = 0; trial < kTrials; ++trial) {
+    // The first call was alone and perhaps cold: it only says how many to take.
+    const double batch = time_batch(stream, plan).seconds / static_cast<double>(plan.calls);
+    seconds = trial == 0 ? batch : std::min(seconds, batch);
+  }
+  return seconds;
+}
+
+std::int64_t trial_calls(double seconds) {
+  constexpr double kBatchSeconds = 1e-3;
+  constexpr double kMostCalls = 64;
+  if (!(seconds > kBatchSeconds / kMostCalls)) return static_cast<std::int64_t>(kMostCalls);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(kBatchSeconds / seconds));
+}
+
 }  // namespace breakeven

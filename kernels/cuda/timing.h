@@ -86,4 +86,12 @@ std::size_t flush_bytes(std::size_t l2_bytes);
 /// allocates would wait behind the blocker.
 Batch time_batch(TimedStream& stream, TimingPlan& plan);
 
+/// Seconds of one warm call, to choose among candidates and never reported: the least of three
+/// batches of trial_calls(). A call that takes more than 3 x `best` at first sight is not looked at
+/// twice. The stream must be warm, as for time_batch().
+double trial_seconds(TimedStream& stream, std::int64_t launches_per_call, double best);
+
+/// Calls per batch of a candidate whose call takes `seconds`: about 1 ms, 1 to 64 calls.
+std::int64_t trial_calls(double seconds);
+
 }  // namespace breakeven

@@ -3,9 +3,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <limits>
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "kernels/cuda/tf32_override.h"
 
 namespace breakeven {
 namespace {
@@ -276,6 +279,38 @@ TEST(Flush, ExceedsThreeTimesTheCache) {
     EXPECT_EQ(flush_bytes(l2) % (std::size_t{1} << 20), 0u);
     EXPECT_LE(flush_bytes(l2), 3 * l2 + (std::size_t{1} << 20));
   }
+}
+
+TEST(Trial, LastsAboutAMillisecond) {
+  EXPECT_EQ(trial_calls(0), 64);
+  EXPECT_EQ(trial_calls(1e-6), 64);
+  EXPECT_EQ(trial_calls(1e-4), 10);
+  EXPECT_EQ(trial_calls(0.5), 1);
+}
+
+TEST(Trial, IsTheTimeOfOneCallAndShortForWhatCannotWin) {
+  constexpr double kNoneYet = std::numeric_limits<double>::infinity();
+  FakeStream stream;
+  stream.call_seconds = 1e-4;
+  EXPECT_NEAR(trial_seconds(stream, 1, kNoneYet), 1e-4, 1e-12);
+  EXPECT_EQ(stream.calls, 2 + 3 * 2 * 10);  // each batch runs twice
+  FakeStream close;
+  close.call_seconds = 1e-4;
+  EXPECT_NEAR(trial_seconds(close, 1, 0.5e-4), 1e-4, 1e-12);
+  EXPECT_EQ(close.calls, stream.calls);
+  FakeStream slow;
+  slow.call_seconds = 1e-4;
+  EXPECT_NEAR(trial_seconds(slow, 1, 0.3e-4), 1e-4, 1e-12);
+  EXPECT_EQ(slow.calls, 2);
+}
+
+TEST(Environment, TheOverrideSpoilsOnlyWhatItChanges) {
+  EXPECT_EQ(environment_conflict(Precision::f32, nullptr), "");
+  EXPECT_EQ(environment_conflict(Precision::f32, "0"), "");
+  EXPECT_NE(environment_conflict(Precision::f32, "1"), "");
+  EXPECT_NE(environment_conflict(Precision::tf32, "0"), "");
+  EXPECT_EQ(environment_conflict(Precision::tf32, "1"), "");
+  EXPECT_EQ(environment_conflict(Precision::bf16, "1"), "");
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "kernels/cuda/check_cublas.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/stream_timer.h"
+#include "kernels/cuda/tf32_override.h"
 #include "kernels/matmul/cublas_plan.h"
 #include "reference/matmul.h"
 
@@ -20,7 +21,6 @@ namespace {
 
 constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 constexpr int kCandidates = 32;  // asked of the heuristics
-constexpr int kTrials = 3;       // batches of each; the fastest counts
 
 static_assert(static_cast<std::uint64_t>(LtNumerics::hmma) == CUBLASLT_NUMERICAL_IMPL_FLAGS_HMMA &&
               static_cast<std::uint64_t>(LtNumerics::imma) == CUBLASLT_NUMERICAL_IMPL_FLAGS_IMMA &&
@@ -183,7 +183,7 @@ class Cublas final : public BufferedKernel {
     StreamTimer timer(work_stream(), nullptr);
     for (const auto& candidate : candidates_) {
       algorithm_ = candidate.algo;
-      seconds.push_back(trial_seconds(timer, best));
+      seconds.push_back(seconds_of_one(timer, best));
       best = std::fmin(best, seconds.back());
     }
     chosen_ = fastest(seconds);
@@ -246,9 +246,8 @@ class Cublas final : public BufferedKernel {
     replace_input(1, upload(transposed));
   }
 
-  // Seconds of one call with the current algorithm, behind a blocker as the rows are timed; NaN if
-  // it fails. One that is 3 times slower than `best` at first sight is not looked at twice.
-  double trial_seconds(StreamTimer& timer, double best) {
+  // Seconds of one call with the current algorithm; NaN if it fails.
+  double seconds_of_one(StreamTimer& timer, double best) {
     if (multiply() != CUBLAS_STATUS_SUCCESS ||
         cudaStreamSynchronize(work_stream()) != cudaSuccess) {
       // What was seen here must not surface at the next launch.
@@ -256,16 +255,8 @@ class Cublas final : public BufferedKernel {
       return std::nan("");
     }
     timer.set_call([this] { run(); });
-    TimingPlan plan;
-    plan.launches_per_call = 4;  // memset, product and split-K reduction, with room
-    double seconds = time_batch(timer, plan).seconds;
-    if (seconds > 3 * best) return seconds;
-    plan.calls = trial_calls(seconds);
-    for (int trial = 0; trial < kTrials; ++trial) {
-      const double batch = time_batch(timer, plan).seconds / static_cast<double>(plan.calls);
-      seconds = trial == 0 ? batch : std::fmin(seconds, batch);
-    }
-    return seconds;
+    constexpr std::int64_t kLaunches = 4;  // memset, product and split-K reduction, with room
+    return trial_seconds(timer, kLaunches, best);
   }
 
   union Scalar {

@@ -8,7 +8,6 @@
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <string_view>
 
 #include "reference/precision.h"
 
@@ -95,20 +94,6 @@ inline std::string unsupported_product(const GemmShape& shape, Precision precisi
   return "";
 }
 
-/// Why the environment makes this precision something else, or "". `tf32_override` is
-/// NVIDIA_TF32_OVERRIDE (null: unset), which forces every cuBLAS call to TF32 or away from it.
-inline std::string environment_conflict(Precision precision, const char* tf32_override) {
-  if (!tf32_override || !*tf32_override) return "";
-  const bool forced_on = std::string_view(tf32_override) != "0";
-  if (precision == Precision::f32 && forced_on) {
-    return "NVIDIA_TF32_OVERRIDE forces TF32 on f32; unset it";
-  }
-  if (precision == Precision::tf32 && !forced_on) {
-    return "NVIDIA_TF32_OVERRIDE=0 switches TF32 off; unset it";
-  }
-  return "";
-}
-
 /// cublasLtNumericalImplFlags_t, as far as they decide.
 enum class LtNumerics : std::uint64_t {
   hmma = 0x02,
@@ -157,14 +142,6 @@ inline std::size_t fastest(std::span<const double> seconds) {
     if (best == seconds.size() || seconds[i] < seconds[best]) best = i;
   }
   return best;
-}
-
-/// Calls per timed batch of a candidate whose call takes `seconds`: about 1 ms, 1 to 64 calls.
-inline std::int64_t trial_calls(double seconds) {
-  constexpr double kBatchSeconds = 1e-3;
-  constexpr double kMostCalls = 64;
-  if (!(seconds > kBatchSeconds / kMostCalls)) return static_cast<std::int64_t>(kMostCalls);
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(kBatchSeconds / seconds));
 }
 
 /// to[column, row] = from[row, column] for one-byte elements; both hold rows x columns bytes.

@@ -92,15 +92,6 @@ TEST(Unsupported, Fp8NeedsNewGpusKMajorOperandsAndMultiplesOf16) {
   EXPECT_NE(unsupported_product(good, Precision::bf16, 75), "");
 }
 
-TEST(Environment, TheOverrideSpoilsOnlyWhatItChanges) {
-  EXPECT_EQ(environment_conflict(Precision::f32, nullptr), "");
-  EXPECT_EQ(environment_conflict(Precision::f32, "0"), "");
-  EXPECT_NE(environment_conflict(Precision::f32, "1"), "");
-  EXPECT_NE(environment_conflict(Precision::tf32, "0"), "");
-  EXPECT_EQ(environment_conflict(Precision::tf32, "1"), "");
-  EXPECT_EQ(environment_conflict(Precision::bf16, "1"), "");
-}
-
 std::uint64_t flags(std::initializer_list<LtNumerics> all) {
   std::uint64_t sum = 0;
   for (const LtNumerics each : all) sum |= static_cast<std::uint64_t>(each);
@@ -128,13 +119,6 @@ TEST(Choice, TheFastestThatDidNotFail) {
   EXPECT_EQ(fastest(std::vector{2.0, nan, 1.0, 1.0}), 2u);
   EXPECT_EQ(fastest(std::vector{nan, nan}), 2u);
   EXPECT_EQ(fastest({}), 0u);
-}
-
-TEST(Choice, TrialsLastAboutAMillisecond) {
-  EXPECT_EQ(trial_calls(0), 64);
-  EXPECT_EQ(trial_calls(1e-6), 64);
-  EXPECT_EQ(trial_calls(1e-4), 10);
-  EXPECT_EQ(trial_calls(0.5), 1);
 }
 
 TEST(Transpose, MovesEveryElement) {

@@ -97,10 +97,10 @@ __device__ __forceinline__ void mma_stage(const Sum (&sums)[kCount][4], Sum* row
 /// or, for partial sums, the accumulator's. The sums go through whole, so that they are rounded
 /// once.
 template <class Output, MmaConfig kConfig, bool kTurnedA, bool kTurnedB, bool kFinish, class Sum,
-          class Sums>
+          class Sums, class Rows = SameRows>
 __device__ void mma_store_staged(const MmaProblem& p, const Sums& sums, Sum* staging, Output* c,
                                  std::int64_t ldc, bool vectors, std::int64_t first_row,
-                                 std::int64_t first_column) {
+                                 std::int64_t first_column, const Rows& rows = {}) {
   constexpr int kVector = kVectorBytes / static_cast<int>(sizeof(Output));
   constexpr int kLanesARow = kConfig.warp_n() / kVector;
   constexpr int kRowsAPass = 32 / kLanesARow;
@@ -122,7 +122,7 @@ __device__ void mma_store_staged(const MmaProblem& p, const Sums& sums, Sum* sta
       const std::int64_t c_row = first_row + mma_index<kTurnedA>(i * 2 + row / 8, row % 8);
       if (c_row >= p.m || column >= p.n) continue;
       const Sum* from = staging + row * kRow + within;
-      Output* to = c + c_row * ldc + column;
+      Output* to = c + rows(c_row) * ldc + column;
       Vector vector;
 #pragma unroll
       for (int l = 0; l < kVector; ++l) {

@@ -17,8 +17,9 @@
 
 namespace breakeven::matmul {
 
-template <Precision kPrecision, MmaConfig kConfig, MmaLayout kLayoutA, MmaLayout kLayoutB>
-class MmaTile {
+/// The loop itself. CopyA_ and CopyB_ are a MmaCopy, or anything else with its Slab and its next().
+template <Precision kPrecision, MmaConfig kConfig, class CopyA_, class CopyB_>
+class MmaLoop {
  public:
   using Types = MmaTypes<kPrecision>;
   using Element = typename Types::Element;
@@ -35,24 +36,24 @@ class MmaTile {
   static constexpr int kPromotedSlabs = 2;
   static_assert(kPrecision != Precision::fp8 || kPromotedSlabs * kDepth == 128);
 
-  using CopyA = MmaCopy<Element, kConfig.m, kLayoutA, kConfig.ldmatrix, kConfig.threads()>;
-  using CopyB = MmaCopy<Element, kConfig.n, kLayoutB, kConfig.ldmatrix, kConfig.threads()>;
+  using CopyA = CopyA_;
+  using CopyB = CopyB_;
   using SlabA = typename CopyA::Slab;
   using SlabB = typename CopyB::Slab;
   using FragmentsA = MmaFragments<Element, SlabA, kConfig.ldmatrix, kMmaRows, kTilesM>;
   using FragmentsB = MmaFragments<Element, SlabB, kConfig.ldmatrix, kMmaColumns, kTilesN>;
 
-  /// sums += op(A)[rows from first_row, k from `begin` to `end`] op(B)[.., columns from
-  /// first_column]. `shared`: mma_shared_bytes() of it, aligned to 128. Ends with all threads past
-  /// their last read.
-  __device__ static void multiply(const MmaProblem& p, std::int64_t first_row,
-                                  std::int64_t first_column, std::int64_t begin, std::int64_t end,
-                                  std::byte* shared, Sum (&sums)[kTilesM][kTilesN][4]) {
-    MmaTile tile(p, first_row, first_column, begin, end, shared);
+  /// Adds the product of the next `slabs` slabs of both copies to `sums`; of the last one
+  /// `last_depth` elements of k count. `shared`: mma_shared_bytes() of it, aligned to 128. Ends
+  /// with all threads past their last read.
+  __device__ __forceinline__ static void run(const CopyA& copy_a, const CopyB& copy_b, int slabs,
+                                             int last_depth, std::byte* shared,
+                                             Sum (&sums)[kTilesM][kTilesN][4]) {
+    MmaLoop loop(copy_a, copy_b, slabs, last_depth, shared);
     if constexpr (kConfig.stages == 1) {
-      tile.one_by_one(sums);
+      loop.one_by_one(sums);
     } else {
-      tile.pipelined(sums);
+      loop.pipelined(sums);
     }
   }
 
@@ -98,18 +99,17 @@ class MmaTile {
     Sum short_sums_[kPromotes ? kTilesM : 1][kPromotes ? kTilesN : 1][4] = {};
   };
 
-  __device__ MmaTile(const MmaProblem& p, std::int64_t first_row, std::int64_t first_column,
-                     std::int64_t begin, std::int64_t end, std::byte* shared)
-      : copy_a_(p.a, first_row, p.m, begin),
-        copy_b_(p.b, first_column, p.n, begin),
+  __device__ __forceinline__ MmaLoop(const CopyA& copy_a, const CopyB& copy_b, int slabs,
+                                     int last_depth, std::byte* shared)
+      : copy_a_(copy_a),
+        copy_b_(copy_b),
         fragments_a_(static_cast<int>(threadIdx.x) / 32 / kConfig.warps_n * kConfig.warp_m()),
         fragments_b_(static_cast<int>(threadIdx.x) / 32 % kConfig.warps_n * kConfig.warp_n()),
         slabs_a_(shared),
         slabs_b_(shared + kConfig.stages * SlabA::kBytes),
-        slabs_(static_cast<int>((end - begin + kDepth - 1) / kDepth)),
-        to_copy_(slabs_),
-        last_depth_(
-            static_cast<int>(end - begin - static_cast<std::int64_t>(slabs_ - 1) * kDepth)) {}
+        slabs_(slabs),
+        to_copy_(slabs),
+        last_depth_(last_depth) {}
 
   /// Starts copying the next slab into stage `stage`, if there is one left.
   __device__ __forceinline__ void copy_next(int stage) {
@@ -210,6 +210,30 @@ class MmaTile {
   int slabs_;
   int to_copy_;
   int last_depth_;
+};
+
+/// The loop over matrices.
+template <Precision kPrecision, MmaConfig kConfig, MmaLayout kLayoutA, MmaLayout kLayoutB>
+class MmaTile : public MmaLoop<kPrecision, kConfig,
+                               MmaCopy<typename MmaTypes<kPrecision>::Element, kConfig.m, kLayoutA,
+                                       kConfig.ldmatrix, kConfig.threads()>,
+                               MmaCopy<typename MmaTypes<kPrecision>::Element, kConfig.n, kLayoutB,
+                                       kConfig.ldmatrix, kConfig.threads()>> {
+ public:
+  /// sums += op(A)[rows from first_row, k from `begin` to `end`] op(B)[.., columns from
+  /// first_column], with `shared` as run() wants it.
+  __device__ static void multiply(
+      const MmaProblem& p, std::int64_t first_row, std::int64_t first_column, std::int64_t begin,
+      std::int64_t end, std::byte* shared,
+      typename MmaTile::Sum (&sums)[MmaTile::kTilesM][MmaTile::kTilesN][4]) {
+    constexpr int kDepth = MmaTile::kDepth;
+    const int slabs = static_cast<int>((end - begin + kDepth - 1) / kDepth);
+    const int last_depth =
+        static_cast<int>(end - begin - static_cast<std::int64_t>(slabs - 1) * kDepth);
+    MmaTile::run(typename MmaTile::CopyA(p.a, first_row, p.m, begin),
+                 typename MmaTile::CopyB(p.b, first_column, p.n, begin), slabs, last_depth, shared,
+                 sums);
+  }
 };
 
 /// One block's work, for every rung's kernel.

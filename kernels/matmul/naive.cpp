@@ -2,24 +2,16 @@
 // vectors. It is here because it is the baseline behind many claims of "100 times faster", and is
 // named as such. Bound by the latency of one addition per step of the inner loop (the compiler may
 // not reorder a floating-point sum) and by a cache miss per step once B outgrows the caches.
-#include <chrono>
 #include <cstdint>
-#include <cstdio>
 #include <memory>
-#include <string>
 
 #include "kernels/host/host_kernel.h"
+#include "kernels/host/slow_rows.h"
 #include "kernels/kernel.h"
 #include "reference/matmul.h"
 
 namespace breakeven::matmul {
 namespace {
-
-constexpr double kLongestSeconds = 2;
-
-// One multiply-add per addition latency (3 cycles at the least) at 6.5 GHz is 4.3 GFLOP/s: what
-// exceeds 2 s at 10 GFLOP/s needs no try.
-constexpr double kUnreachedFlopsPerSecond = 10e9;
 
 // Element (row, column) of op(X) lies at row * row_stride + column * column_stride.
 struct Strides {
@@ -52,7 +44,7 @@ template <class T>
 class Naive final : public HostKernel {
  public:
   Naive(const Matmul& size, Precision precision) : HostKernel(size, precision), size_(size) {
-    refuse_if_slow();
+    refuse_if_slow(size.m, [this](std::int64_t i) { rows(i, i + 1); });
     poison_output();
   }
 
@@ -64,33 +56,8 @@ class Naive final : public HostKernel {
              result().template as<T>());
   }
 
-  // Times the first rows. The estimate decides whether the row is left out and is never reported
-  // as a result.
-  void refuse_if_slow() {
-    using Clock = std::chrono::steady_clock;
-    const auto start = Clock::now();
-    std::chrono::duration<double> elapsed{0};
-    std::int64_t done = 0;
-    for (; done < size_.m && elapsed.count() < 0.05; ++done) {
-      rows(done, done + 1);
-      elapsed = Clock::now() - start;
-    }
-    const double estimate =
-        elapsed.count() / static_cast<double>(done) * static_cast<double>(size_.m);
-    if (estimate <= kLongestSeconds) return;
-    char reason[80];
-    std::snprintf(reason, sizeof reason,
-                  "one call would take over 2 s (by its first rows, about %.0f s)", estimate);
-    throw Unsupported(reason);
-  }
-
   const Matmul& size_;
 };
-
-std::string too_slow(const Workload& workload, Precision precision, const Options&) {
-  if (workload.cost(precision).flops <= kLongestSeconds * kUnreachedFlopsPerSecond) return "";
-  return "one call would take over 2 s, even at 10 GFLOP/s";
-}
 
 }  // namespace
 

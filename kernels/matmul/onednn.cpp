@@ -8,12 +8,11 @@
 #include <mutex>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
-#include <source_location>
-#include <stdexcept>
 #include <string>
 
 #include "kernels/host/host_kernel.h"
 #include "kernels/host/libraries.h"
+#include "kernels/host/onednn.h"
 #include "reference/matmul.h"
 
 namespace breakeven {
@@ -23,38 +22,10 @@ namespace {
 using dnnl::memory;
 using Primitive = dnnl::matmul::primitive_desc;
 
-void check(dnnl_status_t status, std::source_location where = std::source_location::current()) {
-  if (status == dnnl_success) return;
-  throw std::runtime_error("oneDNN status " + std::to_string(status) + " at " + where.file_name() +
-                           ":" + std::to_string(where.line()));
-}
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-memory::data_type data_type(ElementType type) {
-  switch (type) {
-    case ElementType::f32:
-      return memory::data_type::f32;
-    case ElementType::bf16:
-      return memory::data_type::bf16;
-    case ElementType::f16:
-      return memory::data_type::f16;
-    case ElementType::s8:
-      return memory::data_type::s8;
-    case ElementType::s32:
-      return memory::data_type::s32;
-    default:
-      throw Unsupported("oneDNN's matmul has no such element type");
-  }
-}
-
 // op(X)[rows, columns] of a stored row-major X: a transpose is a pair of strides.
 memory::desc plain(std::int64_t rows, std::int64_t columns, bool transposed, ElementType type) {
   const memory::dims strides = transposed ? memory::dims{1, rows} : memory::dims{columns, 1};
-  return {{rows, columns}, data_type(type), strides};
+  return {{rows, columns}, onednn_type(type), strides};
 }
 
 struct Descriptors {
@@ -62,23 +33,14 @@ struct Descriptors {
       : a(plain(size.m, size.k, size.trans_a, traits(precision).input)),
         b(plain(size.k, size.n, size.trans_b, traits(precision).input)),
         c(plain(size.m, size.n, false, traits(precision).output)),
-        any_b({size.k, size.n}, data_type(traits(precision).input), memory::format_tag::any) {}
+        any_b({size.k, size.n}, onednn_type(traits(precision).input), memory::format_tag::any) {}
   memory::desc a, b, c, any_b;
 };
 
-// Strict arithmetic: f32 is never computed in bf16 or tf32. The scratchpad is ours, so that run()
-// allocates nothing. Empty where oneDNN has no implementation.
+// Empty where oneDNN has no implementation.
 Primitive describe(const Descriptors& d, bool packed) {
-  dnnl::primitive_attr attributes;
-  attributes.set_fpmath_mode(dnnl::fpmath_mode::strict);
-  attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return {engine(), d.a, packed ? d.any_b : d.b, d.c, attributes, /*allow_empty=*/true};
-}
-
-// oneDNN's reference loops count as absent: they are thousands of times slower and not what anyone
-// would call oneDNN.
-bool is_reference(const Primitive& primitive) {
-  return std::string(primitive.impl_info_str()).starts_with("ref");
+  return {onednn_engine(),     d.a, packed ? d.any_b : d.b, d.c, onednn_attributes(),
+          /*allow_empty=*/true};
 }
 
 class Onednn final : public HostKernel {
@@ -88,18 +50,18 @@ class Onednn final : public HostKernel {
 
   void prepare() override {
     primitive_desc_ = describe(descriptors_, packed_);
-    if (!primitive_desc_ || is_reference(primitive_desc_)) {
+    if (!onednn_optimised(primitive_desc_)) {
       throw Unsupported("oneDNN has no optimised implementation for this shape");
     }
     primitive_ = dnnl::matmul(primitive_desc_);
-    stream_ = dnnl::stream(engine());
-    b_ = memory(descriptors_.b, engine(), input(1).data());
+    stream_ = dnnl::stream(onednn_engine());
+    b_ = memory(descriptors_.b, onednn_engine(), input(1).data());
     if (packed_) pack();
-    a_ = memory(descriptors_.a, engine(), input(0).data());
-    c_ = memory(descriptors_.c, engine(), result().data());
+    a_ = memory(descriptors_.a, onednn_engine(), input(0).data());
+    c_ = memory(descriptors_.c, onednn_engine(), result().data());
     scratchpad_ = HostBuffer(primitive_desc_.scratchpad_desc().get_size());
     poison(scratchpad_.span());
-    scratch_ = memory(primitive_desc_.scratchpad_desc(), engine(), scratchpad_.data());
+    scratch_ = memory(primitive_desc_.scratchpad_desc(), onednn_engine(), scratchpad_.data());
     arguments_ = {{{DNNL_ARG_SRC, a_.get()},
                    {DNNL_ARG_WEIGHTS, b_.get()},
                    {DNNL_ARG_DST, c_.get()},
@@ -108,8 +70,8 @@ class Onednn final : public HostKernel {
 
   // The C call: the C++ one takes a hash map and copies it into a new array each time.
   void run() override {
-    check(dnnl_primitive_execute(primitive_.get(), stream_.get(),
-                                 static_cast<int>(arguments_.size()), arguments_.data()));
+    check_onednn(dnnl_primitive_execute(primitive_.get(), stream_.get(),
+                                        static_cast<int>(arguments_.size()), arguments_.data()));
   }
 
   Facts facts() const override {
@@ -123,7 +85,7 @@ class Onednn final : public HostKernel {
     const memory::desc layout = primitive_desc_.weights_desc();
     weights_ = HostBuffer(layout.get_size());
     poison(weights_.span());
-    memory packed(layout, engine(), weights_.data());
+    memory packed(layout, onednn_engine(), weights_.data());
     dnnl::reorder(b_, packed).execute(stream_, b_, packed);
     stream_.wait();
     b_ = packed;
@@ -139,47 +101,13 @@ class Onednn final : public HostKernel {
   std::array<dnnl_exec_arg_t, 4> arguments_{};
 };
 
-std::string version() {
-  const dnnl_version_t* v = dnnl_version();
-  return std::to_string(v->major) + "." + std::to_string(v->minor) + "." + std::to_string(v->patch);
-}
-
-const char* isa() {
-  switch (dnnl_get_effective_cpu_isa()) {
-    case dnnl_cpu_isa_sse41:
-      return "SSE4.1";
-    case dnnl_cpu_isa_avx:
-      return "AVX";
-    case dnnl_cpu_isa_avx2:
-      return "AVX2";
-    case dnnl_cpu_isa_avx2_vnni:
-      return "AVX2 VNNI";
-    case dnnl_cpu_isa_avx2_vnni_2:
-      return "AVX2 VNNI-2";
-    case dnnl_cpu_isa_avx512_core:
-      return "AVX-512";
-    case dnnl_cpu_isa_avx512_core_vnni:
-      return "AVX-512 VNNI";
-    case dnnl_cpu_isa_avx512_core_bf16:
-      return "AVX-512 BF16";
-    case dnnl_cpu_isa_avx512_core_fp16:
-      return "AVX-512 FP16";
-    case dnnl_cpu_isa_avx512_core_amx:
-      return "AVX-512 AMX";
-    case dnnl_cpu_isa_avx512_core_amx_fp16:
-      return "AVX-512 AMX FP16";
-    default:
-      return "an ISA below SSE4.1 or unknown to this build";
-  }
-}
-
 // Asks for a small product once per precision.
 std::string probe(Precision precision) {
   const Matmul small("probe", 64, 64, 64);
   const Primitive found = describe(Descriptors(small, precision), false);
-  if (found && !is_reference(found)) return "";
-  return "oneDNN " + version() + " has no optimised " + std::string(traits(precision).name) +
-         " matmul for " + isa();
+  if (onednn_optimised(found)) return "";
+  return "oneDNN " + onednn_version() + " has no optimised " + std::string(traits(precision).name) +
+         " matmul for " + onednn_isa();
 }
 
 std::string unsupported(const Workload&, Precision precision, const Options&) {
@@ -220,8 +148,8 @@ void onednn(Registry& registry) {
 
 Facts onednn_facts() {
   Facts facts = openmp_facts();
-  facts["onednn.version"] = matmul::version();
-  facts["onednn.isa"] = matmul::isa();
+  facts["onednn.version"] = onednn_version();
+  facts["onednn.isa"] = onednn_isa();
   facts["onednn.path"] = library_path(reinterpret_cast<const void*>(&dnnl_version));
   const unsigned runtime = dnnl_version()->cpu_runtime;
   facts["onednn.runtime"] = runtime == DNNL_RUNTIME_OMP   ? "openmp"

@@ -17,6 +17,7 @@
 #include "kernels/host/features.h"
 #include "kernels/host/host_kernel.h"
 #include "kernels/host/libraries.h"
+#include "kernels/host/openblas.h"
 #include "reference/convert.h"
 
 namespace breakeven {
@@ -38,15 +39,6 @@ struct Gemm {
   blasint lda, ldb;
 };
 
-// A build with too few MAX_THREADS, or without OpenMP, does not follow omp_set_num_threads().
-void set_threads(int threads) {
-  openblas_set_num_threads(threads);
-  if (openblas_get_num_threads() != threads) {
-    throw Unsupported("this OpenBLAS uses " + std::to_string(openblas_get_num_threads()) + " of " +
-                      std::to_string(threads) + " threads: " + openblas_get_config());
-  }
-}
-
 void gemm(const Gemm& g, const float* a, const float* b, float* c) {
   cblas_sgemm(CblasRowMajor, g.op_a, g.op_b, g.m, g.n, g.k, 1, a, g.lda, b, g.ldb, 0, c, g.n);
 }
@@ -60,7 +52,7 @@ class Openblas final : public HostKernel {
  public:
   Openblas(const Matmul& size, Precision precision, const Options& options)
       : HostKernel(size, precision), gemm_(size) {
-    set_threads(options.threads);
+    set_openblas_threads(options.threads);
   }
 
   void run() override {
@@ -78,7 +70,7 @@ class OpenblasBf16 final : public HostKernel {
         gemm_(size),
         sbgemm_(sbgemm),
         sums_(static_cast<std::size_t>(size.m * size.n) * sizeof(float)) {
-    set_threads(options.threads);
+    set_openblas_threads(options.threads);
     poison(sums_.span());
   }
 

@@ -23,32 +23,29 @@ struct BlockBarrier {
   __device__ void operator()() const { __syncthreads(); }
 };
 
-/// `Tiles` is a ThreadTiles, and Tiles::kThreads threads run it, `thread` from 0 on in each.
-template <class Tiles, int kStages, bool kTransA, bool kTransB, bool kVector>
-class Pipeline {
+/// The loop itself. `Tiles` is a ThreadTiles, and Tiles::kThreads threads run it, `thread` from 0
+/// on in each. CopyA_ and CopyB_ are a SlabCopy, or anything else with its kStride, kFloats,
+/// copy(), copy_partial() and advance().
+template <class Tiles, int kStages, class CopyA_, class CopyB_>
+class SlabPipeline {
  public:
-  using CopyA = SlabCopy<Tiles::kM, Tiles::kSlab, Tiles::kThreads, !kTransA, kVector>;
-  using CopyB = SlabCopy<Tiles::kN, Tiles::kSlab, Tiles::kThreads, kTransB, kVector>;
+  using CopyA = CopyA_;
+  using CopyB = CopyB_;
   static constexpr int kStageFloats = CopyA::kFloats + CopyB::kFloats;
   static constexpr int kFloats = kStages * kStageFloats;  // of shared memory
 
-  /// Adds the product of the tile at `first` over `slabs` to `sums`. `barrier()` holds these
-  /// threads together. On return the stages may still be read by other threads of the group.
+  /// Adds the product of `count` slabs, at least 1, `stride_k` apart along k, to `sums`. The first
+  /// has `first_rows` rows that count. `barrier()` holds these threads together. On return the
+  /// stages may still be read by other threads of the group.
   template <class Barrier>
-  __device__ static __forceinline__ void run(const SgemmProblem& p, TilePosition first,
-                                             SlabRange slabs, float* stages, int thread,
+  __device__ static __forceinline__ void run(CopyA copy_a, CopyB copy_b, int first_rows,
+                                             int stride_k, int count, float* stages, int thread,
                                              const Barrier& barrier,
                                              float (&sums)[Tiles::kRows][Tiles::kColumns]) {
-    if (slabs.count <= 0) return;
-    const int partial = p.k % Tiles::kSlab;  // rows of slab 0, or 0 where it is a whole one
-    const int skipped = partial == 0 ? 0 : Tiles::kSlab - partial;
-    const int first_k = slabs.first == 0 ? 0 : slabs.first * Tiles::kSlab - skipped;
-    CopyA copy_a(p.a, p.lda, first.row, p.m, first_k, thread);
-    CopyB copy_b(p.b, p.ldb, first.column, p.n, first_k, thread);
-    const int stride_k = slabs.step * Tiles::kSlab;
-    if (slabs.first == 0 && partial != 0) {
-      copy_a.copy_partial(stages, partial);
-      copy_b.copy_partial(stages + CopyA::kFloats, partial);
+    if (first_rows < Tiles::kSlab) {
+      const int skipped = Tiles::kSlab - first_rows;
+      copy_a.copy_partial(stages, first_rows);
+      copy_b.copy_partial(stages + CopyA::kFloats, first_rows);
       copy_a.advance(stride_k - skipped);
       copy_b.advance(stride_k - skipped);
     } else {
@@ -60,7 +57,7 @@ class Pipeline {
     ptx::cp_async_commit();
 #pragma unroll
     for (int stage = 1; stage < kStages - 1; ++stage) {
-      if (stage < slabs.count) {
+      if (stage < count) {
         copy_a.copy(stages + stage * kStageFloats);
         copy_b.copy(stages + stage * kStageFloats + CopyA::kFloats);
         copy_a.advance(stride_k);
@@ -78,7 +75,7 @@ class Pipeline {
     ptx::cp_async_wait<kStages - 2>();
     barrier();
     load_step(a[0], b[0], a_stages, b_stages, 0);
-    for (int left = slabs.count; left > 0; --left) {
+    for (int left = count; left > 0; --left) {
 #pragma unroll
       for (int l = 0; l < Tiles::kSlab; ++l) {
         if (l == Tiles::kSlab - 1) {
@@ -115,6 +112,31 @@ class Pipeline {
                                                    int l) {
     load_fragment<Tiles::kRows, Tiles::kStepM>(a, a_stage + l * CopyA::kStride);
     load_fragment<Tiles::kColumns, Tiles::kStepN>(b, b_stage + l * CopyB::kStride);
+  }
+};
+
+/// The loop over matrices.
+template <class Tiles, int kStages, bool kTransA, bool kTransB, bool kVector>
+class Pipeline
+    : public SlabPipeline<Tiles, kStages,
+                          SlabCopy<Tiles::kM, Tiles::kSlab, Tiles::kThreads, !kTransA, kVector>,
+                          SlabCopy<Tiles::kN, Tiles::kSlab, Tiles::kThreads, kTransB, kVector>> {
+ public:
+  /// Adds the product of the tile at `first` over `slabs` to `sums`.
+  template <class Barrier>
+  __device__ static __forceinline__ void run(const SgemmProblem& p, TilePosition first,
+                                             SlabRange slabs, float* stages, int thread,
+                                             const Barrier& barrier,
+                                             float (&sums)[Tiles::kRows][Tiles::kColumns]) {
+    if (slabs.count <= 0) return;
+    const int partial = p.k % Tiles::kSlab;  // rows of slab 0, or 0 where it is a whole one
+    const int skipped = partial == 0 ? 0 : Tiles::kSlab - partial;
+    const int first_k = slabs.first == 0 ? 0 : slabs.first * Tiles::kSlab - skipped;
+    Pipeline::SlabPipeline::run(
+        typename Pipeline::CopyA(p.a, p.lda, first.row, p.m, first_k, thread),
+        typename Pipeline::CopyB(p.b, p.ldb, first.column, p.n, first_k, thread),
+        slabs.first == 0 && partial != 0 ? partial : Tiles::kSlab, slabs.step * Tiles::kSlab,
+        slabs.count, stages, thread, barrier, sums);
   }
 };
 

@@ -64,8 +64,9 @@ __device__ __forceinline__ void add_outer_product(float (&sums)[kRows][kColumns]
 }
 
 /// Four neighbouring outputs, from `column` on, where they lie inside C.
+template <class Rows = SameRows>
 __device__ __forceinline__ void store_quad(const SgemmProblem& p, int row, int column,
-                                           const float (&values)[4]) {
+                                           const float (&values)[4], const Rows& rows = {}) {
   if (row >= p.m) return;
   float out[4];
 #pragma unroll
@@ -73,7 +74,7 @@ __device__ __forceinline__ void store_quad(const SgemmProblem& p, int row, int c
     const bool biased = p.epilogue != Epilogue::none && column + j < p.n;
     out[j] = apply_epilogue(p.epilogue, values[j], biased ? p.bias[column + j] : 0.0f);
   }
-  float* to = p.c + row * p.ldc + column;
+  float* to = p.c + rows(row) * p.ldc + column;
   if (p.vector_c) {
     if (column < p.n) {
       ptx::store_global(reinterpret_cast<float4*>(to), make_float4(out[0], out[1], out[2], out[3]));
@@ -87,9 +88,10 @@ __device__ __forceinline__ void store_quad(const SgemmProblem& p, int row, int c
 }
 
 /// All of a thread's outputs. `first`: the tile's first element.
-template <class Tiles>
+template <class Tiles, class Rows = SameRows>
 __device__ __forceinline__ void store_sums(const SgemmProblem& p, TilePosition first, int thread,
-                                           const float (&sums)[Tiles::kRows][Tiles::kColumns]) {
+                                           const float (&sums)[Tiles::kRows][Tiles::kColumns],
+                                           const Rows& rows = {}) {
   const int row = first.row + Tiles::row(thread);
   const int column = first.column + Tiles::column(thread);
 #pragma unroll
@@ -97,7 +99,7 @@ __device__ __forceinline__ void store_sums(const SgemmProblem& p, TilePosition f
 #pragma unroll
     for (int j = 0; j < Tiles::kColumns; j += 4) {
       const float quad[4] = {sums[i][j], sums[i][j + 1], sums[i][j + 2], sums[i][j + 3]};
-      store_quad(p, row + Tiles::row_of(i), column + Tiles::column_of(j), quad);
+      store_quad(p, row + Tiles::row_of(i), column + Tiles::column_of(j), quad, rows);
     }
   }
 }

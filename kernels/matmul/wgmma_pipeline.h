@@ -70,26 +70,80 @@ __device__ __forceinline__ TilePosition wgmma_origin(const WgmmaProblem& p, int 
   return {(tile.row * Tile::cluster + rank) * Tile::m, tile.column * Tile::n};
 }
 
+/// A matrix product as work for the pipeline, which is what another work has to have as well: turns
+/// of a cluster, each a tile of C and a part of k, what is fetched for them and where sums go.
+template <class Operands_, class Tile_>
+struct WgmmaProduct {
+  using Operands = Operands_;
+  using Tile = Tile_;
+  static constexpr int fetch_registers = kFetchRegisters;
+  static constexpr int multiply_registers = kMultiplyRegisters;
+  const ptx::TensorMap& map_a;
+  const ptx::TensorMap& map_b;
+  const ptx::TensorMap& map_c;
+  const WgmmaProblem& p;
+
+  __device__ __forceinline__ void prefetch() const {
+    ptx::tma_prefetch_descriptor(map_a);
+    ptx::tma_prefetch_descriptor(map_b);
+    if (Tile::staged) ptx::tma_prefetch_descriptor(map_c);
+  }
+  __device__ __forceinline__ int turns() const { return p.tile_rows * p.tile_columns; }
+  /// Of a turn's part of k, at least 1.
+  __device__ __forceinline__ int k_tiles(int) const { return p.k_tiles; }
+
+  /// Each call starts the copies of the next tile of k to a stage.
+  struct Fetch {
+    const WgmmaProduct& product;
+    TilePosition origin;
+    int rank;
+    int k0 = 0;
+
+    __device__ __forceinline__ void operator()(char* a, char* b, ptx::Mbarrier* full) {
+      load_a<Operands, Tile::m>(a, product.map_a, full, origin.row, k0);
+      load_b<Operands, Tile::n, Tile::cluster>(b, product.map_b, full, origin.column, k0, rank);
+      k0 += Operands::depth;
+    }
+  };
+  __device__ __forceinline__ Fetch fetch(int turn, int rank) const {
+    return {*this, wgmma_origin<Tile>(p, turn, rank), rank};
+  }
+
+  /// The sums of multiplying warp group number `group`; `staging` is that of all groups.
+  template <int kParts>
+  __device__ __forceinline__ void store(float (&d)[kParts][Tile::n / 2], int turn, int rank,
+                                        int group, char* staging) const {
+    using Output = typename Operands::Output;
+    const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
+    const int m0 = origin.row + group * kParts * 64;
+    finish_sums<Output, kParts, Tile::n>(d, p, origin.column);
+    if (Tile::staged && p.store_by_tma) {
+      stage_sums<Output, kParts, Tile::n>(d, map_c, p, staging + group * kWgmmaStagingBytes, m0,
+                                          origin.column, 1 + group);
+    } else {
+      store_sums<Output, kParts, Tile::n>(d, p, m0, origin.column);
+    }
+  }
+};
+
 /// What the fetching thread does.
-template <class Operands, class Tile>
-__device__ __forceinline__ void fetch_tiles(const WgmmaShared<Operands, Tile>& shared,
-                                            const ptx::TensorMap& map_a,
-                                            const ptx::TensorMap& map_b, const WgmmaProblem& p,
-                                            int first, int step, int rank) {
-  using Shared = WgmmaShared<Operands, Tile>;
-  const int turns = p.tile_rows * p.tile_columns;
+template <class Work>
+__device__ __forceinline__ void fetch_tiles(
+    const WgmmaShared<typename Work::Operands, typename Work::Tile>& shared, const Work& work,
+    int first, int step, int rank) {
+  using Tile = typename Work::Tile;
+  using Shared = WgmmaShared<typename Work::Operands, Tile>;
+  const int turns = work.turns();
   WgmmaStage at;
   for (int turn = first; turn < turns; turn += step) {
-    const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
-    for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
+    auto fetch = work.fetch(turn, rank);
+    const int k_tiles = work.k_tiles(turn);
+    for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
       // A stage that was never used counts as released: the phase before the first has ended.
       ptx::mbarrier_wait(shared.empty + at.stage, at.parity ^ 1);
       ptx::Mbarrier* const full = shared.full + at.stage;
-      const int k0 = k_tile * Operands::depth;
       ptx::mbarrier_arrive_expect_tx(full, Tile::stage_bytes);
-      load_a<Operands, Tile::m>(shared.a + at.stage * Shared::kBytesA, map_a, full, origin.row, k0);
-      load_b<Operands, Tile::n, Tile::cluster>(shared.b + at.stage * Shared::kBytesB, map_b, full,
-                                               origin.column, k0, rank);
+      fetch(shared.a + at.stage * Shared::kBytesA, shared.b + at.stage * Shared::kBytesB, full);
       at.template advance<Tile::stages>();
     }
   }
@@ -107,21 +161,23 @@ __device__ __forceinline__ void release_stage(ptx::Mbarrier* empty) {
 }
 
 /// What multiplying warp group number `group` does.
-template <class Operands, class Tile>
-__device__ __forceinline__ void multiply_tiles(const WgmmaShared<Operands, Tile>& shared,
-                                               const ptx::TensorMap& map_c, const WgmmaProblem& p,
-                                               int first, int step, int rank, int group) {
+template <class Work>
+__device__ __forceinline__ void multiply_tiles(
+    const WgmmaShared<typename Work::Operands, typename Work::Tile>& shared, const Work& work,
+    int first, int step, int rank, int group) {
+  using Operands = typename Work::Operands;
+  using Tile = typename Work::Tile;
   using Shared = WgmmaShared<Operands, Tile>;
-  using Output = typename Operands::Output;
   constexpr int kRows = Tile::m / Tile::consumers;
   constexpr int kParts = kRows / 64;
-  const int turns = p.tile_rows * p.tile_columns;
+  const int turns = work.turns();
   WgmmaStage at;
   for (int turn = first; turn < turns; turn += step) {
     float d[kParts][Tile::n / 2];
     if constexpr (Operands::promoted) clear_sums(d);
     ptx::Mbarrier* unreleased = nullptr;
-    for (int k_tile = 0; k_tile < p.k_tiles; ++k_tile) {
+    const int k_tiles = work.k_tiles(turn);
+    for (int k_tile = 0; k_tile < k_tiles; ++k_tile) {
       ptx::mbarrier_wait(shared.full + at.stage, at.parity);
       const char* const a = shared.a + at.stage * Shared::kBytesA + group * kRows * 128;
       const char* const b = shared.b + at.stage * Shared::kBytesB;
@@ -141,30 +197,18 @@ __device__ __forceinline__ void multiply_tiles(const WgmmaShared<Operands, Tile>
       hold_sums(d);
       release_stage<Tile>(unreleased);
     }
-    const TilePosition origin = wgmma_origin<Tile>(p, turn, rank);
-    const int m0 = origin.row + group * kRows;
-    finish_sums<Output, kParts, Tile::n>(d, p, origin.column);
-    if (Tile::staged && p.store_by_tma) {
-      stage_sums<Output, kParts, Tile::n>(d, map_c, p, shared.staging + group * kWgmmaStagingBytes,
-                                          m0, origin.column, 1 + group);
-    } else {
-      store_sums<Output, kParts, Tile::n>(d, p, m0, origin.column);
-    }
+    work.store(d, turn, rank, group, shared.staging);
   }
   if (Tile::staged && threadIdx.x % 128 == 0) ptx::tma_store_wait_read<0>();
 }
 
-template <class Operands, class Tile>
-__global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
-    wgmma_pipeline(const __grid_constant__ ptx::TensorMap map_a,
-                   const __grid_constant__ ptx::TensorMap map_b,
-                   const __grid_constant__ ptx::TensorMap map_c,
-                   const __grid_constant__ WgmmaProblem p) {
-  const WgmmaShared<Operands, Tile> shared;
+/// What a kernel of 128 (consumers + 1) threads does, its first warp group fetching.
+template <class Work>
+__device__ __forceinline__ void run_wgmma_pipeline(const Work& work) {
+  using Tile = typename Work::Tile;
+  const WgmmaShared<typename Work::Operands, Tile> shared;
   if (threadIdx.x == 0) {
-    ptx::tma_prefetch_descriptor(map_a);
-    ptx::tma_prefetch_descriptor(map_b);
-    if (Tile::staged) ptx::tma_prefetch_descriptor(map_c);
+    work.prefetch();
     for (int stage = 0; stage < Tile::stages; ++stage) {
       ptx::mbarrier_init(shared.full + stage, 1);
       ptx::mbarrier_init(shared.empty + stage, Tile::consumers * Tile::cluster);
@@ -181,15 +225,24 @@ __global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
   const int step = static_cast<int>(gridDim.x) / Tile::cluster;
   const int group = static_cast<int>(threadIdx.x) / 128;
   if (group == 0) {
-    ptx::setmaxnreg_decrease<kFetchRegisters>();
-    if (threadIdx.x == 0) fetch_tiles(shared, map_a, map_b, p, first, step, rank);
+    ptx::setmaxnreg_decrease<Work::fetch_registers>();
+    if (threadIdx.x == 0) fetch_tiles(shared, work, first, step, rank);
     __syncwarp();
   } else {
-    ptx::setmaxnreg_increase<kMultiplyRegisters>();
-    multiply_tiles(shared, map_c, p, first, step, rank, group - 1);
+    ptx::setmaxnreg_increase<Work::multiply_registers>();
+    multiply_tiles(shared, work, first, step, rank, group - 1);
   }
   // A block whose memory the other still writes, or at whose barriers it still arrives, must stay.
   if constexpr (Tile::cluster > 1) ptx::cluster_sync();
+}
+
+template <class Operands, class Tile>
+__global__ void __launch_bounds__(128 * (Tile::consumers + 1), 1)
+    wgmma_pipeline(const __grid_constant__ ptx::TensorMap map_a,
+                   const __grid_constant__ ptx::TensorMap map_b,
+                   const __grid_constant__ ptx::TensorMap map_c,
+                   const __grid_constant__ WgmmaProblem p) {
+  run_wgmma_pipeline(WgmmaProduct<Operands, Tile>{map_a, map_b, map_c, p});
 }
 
 /// For wgmma_prepare(). kPersistent: as many blocks as there are multiprocessors walk over the

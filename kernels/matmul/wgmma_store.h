@@ -53,13 +53,15 @@ __device__ __forceinline__ void stage_sums(const float (&d)[kParts][kN / 2],
                                            const ptx::TensorMap& map_c, const WgmmaProblem& p,
                                            char* staging, int m0, int n0, int barrier) {
   constexpr int kColumns = 128 / static_cast<int>(sizeof(Output));
+  // An even number of chunks takes the buffers in turn, an odd one the first twice in a row.
+  constexpr int kPending = kN / kColumns % 2 == 0 ? 1 : 0;
   const bool first_thread = threadIdx.x % 128 == 0;
 #pragma unroll
   for (int part = 0; part < kParts; ++part) {
 #pragma unroll
     for (int chunk = 0; chunk < kN / kColumns; ++chunk) {
       char* const buffer = staging + chunk % 2 * (kWgmmaStagingBytes / 2);
-      if (first_thread) ptx::tma_store_wait_read<1>();  // of the last use of this buffer
+      if (first_thread) ptx::tma_store_wait_read<kPending>();  // of this buffer's last use
       ptx::named_barrier_sync(barrier, 128);
       stage_chunk<Output>(d[part], buffer, chunk);
       ptx::fence_async_proxy();

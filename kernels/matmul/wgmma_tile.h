@@ -130,23 +130,37 @@ struct alignas(2 * sizeof(T)) OutputPair {
   T low, high;
 };
 
+/// Which column of C in memory column n0 + n + within of the product is, where n is known to the
+/// compiler; p.n or more where it is none. The second of a pair follows the first.
+struct WgmmaSameColumns {
+  __device__ __forceinline__ int operator()(int n0, int n, int within) const {
+    return n0 + n + within;
+  }
+};
+
+/// Which row of C in memory a row below p.m is.
+struct WgmmaSameRows {
+  __device__ __forceinline__ std::int64_t operator()(int row) const { return row; }
+};
+
 /// Stores the sums straight from the registers: each quarter warp writes 8 neighbouring outputs.
-template <class Output, int kParts, int kN>
+template <class Output, int kParts, int kN, class Rows = WgmmaSameRows,
+          class Columns = WgmmaSameColumns>
 __device__ __forceinline__ void store_sums(const float (&d)[kParts][kN / 2], const WgmmaProblem& p,
-                                           int m0, int n0) {
+                                           int m0, int n0, const Rows& rows = {},
+                                           const Columns& columns = {}) {
   const int thread = static_cast<int>(threadIdx.x) % 128;
   const int row0 = m0 + thread / 32 * 16 + thread % 32 / 4;
-  const int column0 = n0 + thread % 4 * 2;
 #pragma unroll
   for (int part = 0; part < kParts; ++part) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int row = row0 + 64 * part + 8 * half;
       if (row >= p.m) continue;
-      Output* const to = static_cast<Output*>(p.c) + row * p.ldc;
+      Output* const to = static_cast<Output*>(p.c) + rows(row) * p.ldc;
 #pragma unroll
       for (int j = 0; j < kN / 8; ++j) {
-        const int column = column0 + 8 * j;
+        const int column = columns(n0, 8 * j, thread % 4 * 2);
         const OutputPair<Output> pair = {from_float<Output>(d[part][4 * j + 2 * half]),
                                          from_float<Output>(d[part][4 * j + 2 * half + 1])};
         if (p.store_pairs && column + 1 < p.n) {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/simt/hopper_im2col.h"
 #include "kernels/simt/hopper_memory.h"
 #include "kernels/simt/ptx_base.h"
 
@@ -21,6 +22,8 @@ bool mbarrier_test(std::uint64_t* barrier, int parity);
 /// `cta_mask` 0: to this block.
 void tma_load(void* shared, const ptx::TensorMap& map, std::uint64_t* barrier, int column, int row,
               std::uint32_t cta_mask);
+void tma_load_im2col(void* shared, const ptx::Im2colMap& map, std::uint64_t* barrier,
+                     const Im2colCopy& copy, std::uint32_t cta_mask);
 void tma_store(const ptx::TensorMap& map, const void* shared, int column, int row);
 void tma_store_commit();
 void tma_store_wait(int pending, bool only_reads);
@@ -67,6 +70,14 @@ TensorMap make_tensor_map(const T* global, std::int64_t rows, std::int64_t colum
                                    static_cast<int>(sizeof(T)), box_rows, box_columns, swizzle});
 }
 
+/// The same: see kernels/cuda/ptx_im2col.h.
+template <class T>
+Im2colMap make_im2col_map(const T* global, const Im2colView& view,
+                          Swizzle swizzle = Swizzle::b128) {
+  return simt::checked_im2col_map(
+      {reinterpret_cast<const std::byte*>(global), view, static_cast<int>(sizeof(T)), swizzle});
+}
+
 inline void mbarrier_init(Mbarrier* barrier, int arrivals) {
   simt::mbarrier_init(barrier, arrivals);
 }
@@ -91,6 +102,18 @@ inline void tma_load_multicast(void* shared, const TensorMap& map, Mbarrier* bar
                                int row, std::uint16_t cta_mask) {
   if (cta_mask == 0) simt::fault("tma_load_multicast to no block");
   simt::tma_load(shared, map, barrier, column, row, cta_mask);
+}
+inline void tma_prefetch_descriptor(const Im2colMap&) {}
+inline void tma_load_im2col(void* shared, const Im2colMap& map, Mbarrier* barrier,
+                            const Im2colPlace& from, std::uint16_t offset_w,
+                            std::uint16_t offset_h) {
+  simt::tma_load_im2col(shared, map, barrier, {from, offset_w, offset_h}, 0);
+}
+inline void tma_load_im2col_multicast(void* shared, const Im2colMap& map, Mbarrier* barrier,
+                                      const Im2colPlace& from, std::uint16_t offset_w,
+                                      std::uint16_t offset_h, std::uint16_t cta_mask) {
+  if (cta_mask == 0) simt::fault("tma_load_im2col_multicast to no block");
+  simt::tma_load_im2col(shared, map, barrier, {from, offset_w, offset_h}, cta_mask);
 }
 inline void tma_store(const TensorMap& map, const void* shared, int column, int row) {
   simt::tma_store(map, shared, column, row);

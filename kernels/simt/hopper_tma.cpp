@@ -83,7 +83,8 @@ class BlockStores : public State {
   std::map<int, Stores> stores_;
 };
 
-std::uint32_t tma_address(const void* shared, const ptx::TensorMap& map, const char* what) {
+template <class Map>
+std::uint32_t tma_address(const void* shared, const Map& map, const char* what) {
   require_aligned(shared, 128, what);
   const std::size_t offset = shared_offset(shared, what);
   const auto bytes = static_cast<std::size_t>(box_bytes(map));
@@ -94,36 +95,60 @@ std::uint32_t tma_address(const void* shared, const ptx::TensorMap& map, const c
   return static_cast<std::uint32_t>(offset);
 }
 
+void count_sectors(const std::byte* begin, std::size_t bytes) {
+  const auto address = reinterpret_cast<std::uintptr_t>(begin);
+  counters().global_sectors += (address + bytes - 1) / 32 - address / 32 + 1;
+}
+
 /// Its requests and sectors of global memory; how it fills shared memory has no conflicts to count.
 void count_box(const ptx::TensorMap& map, int column, int row) {
   if (!settings().count_accesses) return;
   ++counters().global_requests;
-  for_each_row(map, column, row, [](const std::byte* begin, std::size_t bytes) {
-    const auto address = reinterpret_cast<std::uintptr_t>(begin);
-    counters().global_sectors += (address + bytes - 1) / 32 - address / 32 + 1;
-  });
+  for_each_row(map, column, row, count_sectors);
 }
 
-void start_load(HopperBlock& to, std::uint32_t offset, const ptx::TensorMap& map,
-                std::size_t barrier, int column, int row) {
-  const auto bytes = static_cast<std::size_t>(box_bytes(map));
-  const Barrier& counts = to.barrier(barrier, "tma_load");
+/// Where the loads of one instruction go, and what brings their bytes.
+struct Load {
+  const char* what;
+  std::uint32_t offset;
+  std::size_t bytes;
+  std::size_t barrier;
+  std::function<void(std::byte* shared)> copy;
+};
+
+void start_load(HopperBlock& to, const Load& load) {
+  const std::uint32_t offset = load.offset;
+  const std::size_t bytes = load.bytes, barrier = load.barrier;
+  const Barrier& counts = to.barrier(barrier, load.what);
   if (!counts.shown) {
-    fault("tma_load: no mbarrier_fence_init by the thread that made the barrier");
+    fault(fmt::format("{}: no mbarrier_fence_init by the thread that made the barrier", load.what));
   }
-  to.require_free(offset, bytes, true, "tma_load");
+  to.require_free(offset, bytes, true, load.what);
   to.add_writer(offset, bytes, 1);
   counts.copier->follow();
   counts.copier->write(to.block().shared_begin() + offset, bytes);
   std::memset(to.block().shared_begin() + offset, 0xFF, bytes);
   to.show_written(offset, bytes);
-  later("a TMA load", [&to, offset, map, barrier, column, row, bytes] {
+  later("a TMA load", [&to, offset, bytes, barrier, copy = load.copy] {
     if (!to.alive()) fault("a TMA load arrives in a block that has ended");
-    load_box(map, column, row, to.block().shared_begin(), offset);
+    copy(to.block().shared_begin());
     to.show_written(offset, bytes);
     to.add_writer(offset, bytes, -1);
     to.complete_bytes(barrier, static_cast<std::int64_t>(bytes));
   });
+}
+
+/// To this block, or to those of `cta_mask`.
+void start_loads(const Load& load, std::uint32_t cta_mask) {
+  if (cta_mask == 0) return start_load(hopper(), load);
+  for (int rank = 0; rank < 16; ++rank) {
+    if ((cta_mask >> rank & 1) != 0) start_load(peer(rank, "tma_load_multicast"), load);
+  }
+}
+
+std::size_t barrier_address(const std::uint64_t* barrier) {
+  require_aligned(barrier, 8, "tma_load's barrier");
+  return shared_offset(barrier, "tma_load's barrier");
 }
 
 }  // namespace
@@ -132,17 +157,30 @@ void tma_load(void* shared, const ptx::TensorMap& map, std::uint64_t* barrier, i
               std::uint32_t cta_mask) {
   const Quiet quiet;
   const std::uint32_t offset = tma_address(shared, map, "tma_load");
-  require_aligned(barrier, 8, "tma_load's barrier");
-  const std::size_t barrier_at = shared_offset(barrier, "tma_load's barrier");
+  const std::size_t barrier_at = barrier_address(barrier);
   count_box(map, column, row);
-  if (cta_mask == 0) {
-    start_load(hopper(), offset, map, barrier_at, column, row);
-    return;
+  start_loads({"tma_load", offset, static_cast<std::size_t>(box_bytes(map)), barrier_at,
+               [=](std::byte* to) { load_box(map, column, row, to, offset); }},
+              cta_mask);
+}
+
+void tma_load_im2col(void* shared, const ptx::Im2colMap& map, std::uint64_t* barrier,
+                     const Im2colCopy& copy, std::uint32_t cta_mask) {
+  const Quiet quiet;
+  const std::uint32_t offset = tma_address(shared, map, "tma_load_im2col");
+  const std::size_t barrier_at = barrier_address(barrier);
+  if (const std::string problem = im2col_problem(map, copy); !problem.empty()) {
+    fault(fmt::format("tma_load_im2col at image {}, row {}, column {}, offsets {} {}: {}",
+                      copy.from.image, copy.from.h, copy.from.w, copy.offset_h, copy.offset_w,
+                      problem));
   }
-  for (int rank = 0; rank < 16; ++rank) {
-    if ((cta_mask >> rank & 1) == 0) continue;
-    start_load(peer(rank, "tma_load_multicast"), offset, map, barrier_at, column, row);
+  if (settings().count_accesses) {
+    ++counters().global_requests;
+    for_each_run(map, copy, count_sectors);
   }
+  start_loads({"tma_load_im2col", offset, static_cast<std::size_t>(box_bytes(map)), barrier_at,
+               [=](std::byte* to) { load_im2col(map, copy, to, offset); }},
+              cta_mask);
 }
 
 void tma_store(const ptx::TensorMap& map, const void* shared, int column, int row) {

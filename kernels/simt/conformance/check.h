@@ -32,6 +32,7 @@ std::vector<Check> copy_checks();
 std::vector<Check> matrix_checks();
 /// Those of kernels/cuda/ptx_hopper.h.
 std::vector<Check> hopper_copy_checks();
+std::vector<Check> hopper_im2col_checks();
 std::vector<Check> hopper_wgmma_checks();
 
 /// All of them.
