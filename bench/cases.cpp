@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <regex>
 #include <set>
 #include <unordered_map>
@@ -162,25 +163,33 @@ std::optional<CaseName> parse_case_name(std::string_view text) {
   return name;
 }
 
-Workloads load_workloads(const std::vector<std::filesystem::path>& shape_files) {
-  Workloads workloads = built_in_workloads();
-  std::set<std::pair<std::string, std::string>> names;  // of all files: each is checked by itself
+LoadedShapes load_workloads(const std::vector<std::filesystem::path>& shape_files) {
+  LoadedShapes loaded{built_in_workloads(), {}};
+  TakenNames names;  // of all files
+  std::set<std::string> networks;
+  for (const auto& workload : loaded.workloads) networks.insert(workload->layer().network);
   for (const std::filesystem::path& path : shape_files) {
+    ShapeFile file;
     try {
-      for (auto& workload : load_shapes(path)) {
-        if (!names.emplace(workload->op(), workload->shape()).second) {
-          throw UsageError(fmt::format("{}: another file has a {} shape '{}'; choose another name",
-                                       path.string(), workload->op(), workload->shape()));
-        }
-        workloads.push_back(std::move(workload));
-      }
-    } catch (const UsageError&) {
-      throw;
+      file = load_shapes(path, names);
     } catch (const std::runtime_error& error) {
       throw UsageError(error.what());
     }
+    // Layers of two files under one name would be summed up as one network.
+    const std::string network = file.shapes.front().workload->layer().network;
+    if (!network.empty() && !networks.insert(network).second) {
+      throw UsageError(
+          fmt::format("{}: there are layers of a network \"{}\" already; choose another name",
+                      path.string(), network));
+    }
+    for (Shape& shape : file.shapes) {
+      names.emplace(shape.workload->op() + "/" + shape.workload->shape(),
+                    fmt::format("a {} shape in {}", shape.workload->op(), path.string()));
+      loaded.workloads.push_back(std::move(shape.workload));
+    }
+    std::ranges::move(file.refused, std::back_inserter(loaded.refused));
   }
-  return workloads;
+  return loaded;
 }
 
 std::vector<Case> expand_cases(const Registry& registry, const Workloads& workloads,

@@ -17,6 +17,12 @@ namespace breakeven {
 
 using Workloads = std::vector<std::unique_ptr<Workload>>;
 
+/// What can be measured, and a line for every entry of a shape file that can't.
+struct LoadedShapes {
+  Workloads workloads;
+  std::vector<std::string> refused;
+};
+
 /// CPU threads: of rows without a `threads` key, and the most that this process may use.
 struct ThreadRange {
   int default_threads = 1;
@@ -38,9 +44,10 @@ struct CaseName {
 /// The parts of a name, or nothing where `text` isn't one (a missing, empty or unknown part).
 std::optional<CaseName> parse_case_name(std::string_view text);
 
-/// Built-in workloads and those of `shape_files`. Throws UsageError where a file is bad or names a
-/// shape that exists already.
-Workloads load_workloads(const std::vector<std::filesystem::path>& shape_files);
+/// Built-in workloads and those of `shape_files`. An entry with the name of another shape is
+/// refused. Throws UsageError, of one line or one for each bad entry, where parse_shapes() does and
+/// where a network's name is taken.
+LoadedShapes load_workloads(const std::vector<std::filesystem::path>& shape_files);
 
 /// All cases of `registry` on a device of `kind` ("cpu" or "gpu"), unique, in the registry's order.
 /// They point into `registry` and `workloads`. CPU rows sweep threads, and all come in every cache

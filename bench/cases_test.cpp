@@ -219,9 +219,25 @@ TEST(Workloads, ShapesOfTwoFilesMustNotCollide) {
       R"({"operation": "matmul", "source": "test", "shapes": [{"name": "mine", "m": 8, "n": 8, "k": 8}]})";
   const std::string first = write_file("first.json", text);
   const std::string second = write_file("second.json", text);
-  EXPECT_EQ(load_workloads({first}).size(), load_workloads({}).size() + 1);
+  EXPECT_EQ(load_workloads({first}).workloads.size(), load_workloads({}).workloads.size() + 1);
   EXPECT_THROW(load_workloads({first, second}), UsageError);
   EXPECT_THROW(load_workloads({write_file("broken.json", "{")}), UsageError);
+}
+
+TEST(Workloads, RefusedEntriesOfAllFilesAreKept) {
+  const std::string first = write_file(
+      "first.json",
+      R"({"operation": "matmul", "shapes": [{"name": "mine", "m": 8, "n": 8, "k": 8}, 7]})");
+  const std::string second = write_file(
+      "second.json", R"({"operation": "matmul", "shapes": [{"name": "mine", "m": 8, "n": 8, "k": 8},
+                         {"name": "other", "m": 8, "n": 8, "k": 8}]})");
+  const LoadedShapes loaded = load_workloads({first, second});
+  EXPECT_EQ(loaded.workloads.size(), load_workloads({}).workloads.size() + 2);
+  ASSERT_EQ(loaded.refused.size(), 2u);
+  EXPECT_EQ(loaded.refused[0], first + ": shapes[1]: must be an object {...}, but is 7");
+  EXPECT_EQ(loaded.refused[1], second +
+                                   ": shapes[0] \"mine\": the name is that of a matmul shape in " +
+                                   first + "; choose another");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <sstream>
 
 #include "bench/google.h"
 #include "bench/modes.h"
@@ -42,15 +43,30 @@ Policy policy_of(const BenchOptions& options, const Machine& machine) {
   return policy;
 }
 
+/// Facts and paths in it may be no UTF-8: the strict dump would throw.
+void print_list(Json list, const std::vector<std::string>& refused) {
+  if (!refused.empty()) list["refused"] = refused;
+  std::cout << list.dump(-1, ' ', false, Json::error_handler_t::replace) << '\n';
+}
+
+/// Says which entries of shape files are left out, and whether that counts against this process.
+/// A list holds them; a driver, which has seen that list, asks with both --cases and --events.
+bool tell_refused(const std::vector<std::string>& refused, const BenchOptions& options) {
+  if (options.mode == Mode::list || (options.cases && options.events)) return false;
+  for (const std::string& line : refused) std::cerr << "breakeven-bench: " << line << '\n';
+  return !refused.empty();
+}
+
 /// Everything that needs the module open: --list, --verify and the run itself.
-int with_module(const ModuleInfo& info, const Workloads& workloads, const BenchOptions& options,
+int with_module(const ModuleInfo& info, const LoadedShapes& shapes, const BenchOptions& options,
                 const ThreadRange& threads, Facts facts) {
+  const Workloads& workloads = shapes.workloads;
   Module module;
   try {
     module = open_module(info);
   } catch (const Unsupported& reason) {
     if (options.mode == Mode::list) {
-      std::cout << unavailable_json(info, reason.what(), threads).dump() << '\n';
+      print_list(unavailable_json(info, reason.what(), threads), shapes.refused);
       return 0;
     }
     throw UsageError(fmt::format("module {} is unavailable here: {}", info.name, reason.what()));
@@ -58,9 +74,7 @@ int with_module(const ModuleInfo& info, const Workloads& workloads, const BenchO
   const std::vector<Case> cases =
       expand_cases(module.registry, workloads, module.device->kind(), threads);
   if (options.mode == Mode::list) {
-    std::cout
-        << list_json(module, cases, threads).dump(-1, ' ', false, Json::error_handler_t::replace)
-        << '\n';
+    print_list(list_json(module, cases, threads), shapes.refused);
     return 0;
   }
   const std::vector<Case> selected = select_cases(cases, options);
@@ -68,8 +82,8 @@ int with_module(const ModuleInfo& info, const Workloads& workloads, const BenchO
     for (const Case& c : selected) std::cout << c.name << '\n';
     return 0;
   }
-  const Json context =
-      context_json(merged(merged(std::move(facts), module.device->facts()), module.facts), options);
+  facts = merged(merged(std::move(facts), module.device->facts()), module.facts);
+  const Json context = context_json(merged(facts, network_facts(workloads, selected)), options);
   if (options.mode == Mode::facts) {
     std::cout << context.dump(2) << '\n';
     return 0;
@@ -107,10 +121,24 @@ int run(const char* program, const BenchOptions& options) {
     std::cout << context_json(facts, options).dump(2) << '\n';
     return 0;
   }
-  const Workloads workloads = load_workloads(options.shapes);
-  if (options.mode == Mode::tune) return tune(known_modules(), workloads, options, std::cout);
-  const ModuleInfo module = choose_module(known_modules(), options, workloads, threads);
-  return with_module(module, workloads, options, threads, std::move(facts));
+  const LoadedShapes shapes = load_workloads(options.shapes);
+  const bool incomplete = tell_refused(shapes.refused, options);
+  int status = 0;
+  if (options.mode == Mode::tune) {
+    status = tune(known_modules(), shapes.workloads, options, std::cout);
+  } else {
+    const ModuleInfo module = choose_module(known_modules(), options, shapes.workloads, threads);
+    status = with_module(module, shapes, options, threads, std::move(facts));
+  }
+  return status == 0 && incomplete ? 1 : status;
+}
+
+/// A shape file may be refused with several lines.
+void print_lines(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    std::cerr << "breakeven-bench: " << line << '\n';
+  }
 }
 
 }  // namespace
@@ -121,7 +149,7 @@ int main(int argc, char** argv) {
     const std::vector<std::string> arguments(argv + 1, argv + argc);
     return breakeven::run(argv[0], breakeven::parse_options(arguments));
   } catch (const breakeven::UsageError& error) {
-    std::cerr << "breakeven-bench: " << error.what() << '\n';
+    breakeven::print_lines(error.what());
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "breakeven-bench: " << error.what() << '\n';

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 #include <ostream>
+#include <set>
+#include <utility>
 
 #include "bench/google.h"
 
@@ -142,6 +144,23 @@ ModuleInfo choose_module(const std::vector<ModuleInfo>& modules, const BenchOpti
   throw UsageError(fmt::format(
       "the rows lie in several modules ({}), and one process opens one: choose with --module=NAME",
       joined(candidate_names)));
+}
+
+Facts network_facts(const Workloads& workloads, const std::vector<Case>& selected) {
+  std::set<std::string> wanted;
+  for (const Case& c : selected) wanted.insert(c.workload->layer().network);
+  wanted.erase("");
+  Facts facts;
+  std::set<std::pair<std::string, std::string>> told;  // a layer has many workloads
+  for (const auto& workload : workloads) {
+    const Layer& layer = workload->layer();
+    if (!wanted.contains(layer.network) || !told.emplace(layer.network, layer.name).second) {
+      continue;
+    }
+    std::string& text = facts["network." + layer.network];
+    text += fmt::format("{}{}*{}", text.empty() ? "" : " ", layer.name, layer.times);
+  }
+  return facts;
 }
 
 Json context_json(const Facts& facts, const BenchOptions& options) {

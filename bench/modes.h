@@ -30,6 +30,10 @@ Json unavailable_json(const ModuleInfo& module, const std::string& reason,
 ModuleInfo choose_module(const std::vector<ModuleInfo>& modules, const BenchOptions& options,
                          const Workloads& workloads, const ThreadRange& threads);
 
+/// What networks the selected cases are layers of: under "network.resnet50" every layer with how
+/// often it occurs, as "resnet50_conv1*1 resnet50_res2x_branch2c*4 …", be it selected or not.
+Facts network_facts(const Workloads& workloads, const std::vector<Case>& selected);
+
 /// The results' context: Google Benchmark's, and flat facts of machine, build, environment, module.
 Json context_json(const Facts& facts, const BenchOptions& options);
 

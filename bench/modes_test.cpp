@@ -98,6 +98,25 @@ TEST(Modes, AnUnknownModuleIsNamedWithTheKnownOnes) {
   }
 }
 
+TEST(Modes, NetworkFactsNameEveryLayerOfTheSelectedNetworks) {
+  Workloads workloads;
+  const auto add = [&](const std::string& shape, Layer layer) {
+    workloads.push_back(std::make_unique<testing::FakeWorkload>(shape));
+    workloads.back()->set_layer(std::move(layer));
+  };
+  add("stem_n1", {"net", 1, "stem"});
+  add("stem_n16", {"net", 1, "stem"});
+  add("block_n1", {"net", 4, "block"});
+  add("other", {"another", 2, "other"});
+  add("alone", {});
+  Case stem;
+  stem.workload = workloads[0].get();
+  Case alone;
+  alone.workload = workloads[4].get();
+  EXPECT_EQ(network_facts(workloads, {stem, alone}), (Facts{{"network.net", "stem*1 block*4"}}));
+  EXPECT_TRUE(network_facts(workloads, {alone}).empty());
+}
+
 TEST(Modes, VerifyPrintsALinePerCase) {
   testing::FakeDevice device;
   Events events;

@@ -191,7 +191,8 @@ std::string_view help_text() {
   --benchmark_format=console|json|csv
   and every other --benchmark_* flag of Google Benchmark
 
-Exit status: 0; 1 where a row failed or its answer was wrong; 2 a mistake on the command line.
+Exit status: 0; 1 where a row failed, its answer was wrong, or a shape of a file was refused; 2 a
+mistake on the command line.
 )";
 }
 

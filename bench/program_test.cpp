@@ -206,6 +206,47 @@ TEST(Program, WithoutTimeATableStaysAsItIs) {
   EXPECT_EQ(read(table), "as it was\n");
 }
 
+TEST(Program, RefusedShapesAreToldOnceAndExit1) {
+  const std::string shapes = temporary("shapes.json");
+  std::ofstream(shapes) << R"({"operation": "matmul", "shapes": [
+      {"name": "mine", "m": 2, "n": 3, "k": 4}, {"name": "bad", "m": 0, "n": 3, "k": 4}]})";
+  const std::string line = shapes + ": shapes[1] \"bad\": m must be a whole number";
+  const std::string flags = kFake + "--shapes=" + shapes + " ";
+  for (const char* mode : {"--verify ", "--benchmark_list_tests ", ""}) {
+    const Result result = bench(flags + mode + "--benchmark_filter=^matmul/mine/cpu/right/f32$");
+    EXPECT_EQ(result.status, 1) << mode << result.error;
+    EXPECT_EQ(result.error.rfind("breakeven-bench: " + line, 0), 0u) << mode << result.error;
+    EXPECT_EQ(result.error.find("bad", result.error.find("bad") + 1), std::string::npos)
+        << mode << result.error;
+    EXPECT_NE(result.out.find("matmul/mine/cpu/right/f32"), std::string::npos) << mode;
+  }
+  const Result list = bench(flags + "--list");
+  EXPECT_EQ(list.status, 0);
+  EXPECT_EQ(list.error, "");
+  const Json refused = Json::parse(list.out)["refused"];
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].get<std::string>().rfind(line, 0), 0u) << refused;
+  // A driver has the list: its worker is quiet, and fails for rows alone.
+  std::ofstream(temporary("cases")) << "matmul/mine/cpu/right/f32\n";
+  const Result driven =
+      bench(flags + "--verify --cases=" + temporary("cases") + " --events=" + temporary("driven"));
+  EXPECT_EQ(driven.status, 0) << driven.error;
+  EXPECT_EQ(driven.error, "");
+}
+
+TEST(Program, ANetworksBadEntriesGetALineEachAndExit2) {
+  const std::string shapes = temporary("network.json");
+  std::ofstream(shapes) << R"({"operation": "matmul", "network": "net", "shapes": [
+      {"name": "a", "m": 2, "n": 3, "k": 4}, {"name": "b", "m": 0, "n": 3, "k": 4}, {}]})";
+  const Result result =
+      bench(kFake + "--verify --benchmark_filter=/a/cpu/right/ --shapes=" + shapes);
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.error, "breakeven-bench: " + shapes +
+                              ": shapes[1] \"b\": m must be a whole number from 1 up, but is 0\n"
+                              "breakeven-bench: " +
+                              shapes + ": shapes[2]: name is missing\n");
+}
+
 TEST(Program, SaysWhyNothingCanBeTuned) {
   expect_usage("--module=nonesuch --tune", "there is no such module");
   expect_usage(kFake + "--tune --tune_out=/nonexistent/folder", "give --tune_out=FOLDER");

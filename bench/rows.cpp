@@ -38,6 +38,12 @@ Json measured_row(const Case& c, bool on_gpu, const CaseFacts& facts, const Samp
   row["cpu_time"] = 1e9 * sample.cpu_seconds / calls;
   row["time_unit"] = "ns";
   for (const auto& [dimension, value] : c.workload->dimensions()) row[dimension] = value;
+  const Layer& layer = c.workload->layer();
+  if (!layer.network.empty()) {
+    row["network"] = layer.network;
+    row["layer"] = layer.name;
+    row["times"] = layer.times;
+  }
   add_finite(row, "flops", cost.flops);
   add_finite(row, "bytes", cost.bytes);
   add_check(row, facts.check);

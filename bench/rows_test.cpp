@@ -40,8 +40,8 @@ TEST(Rows, TimesArePerCall) {
 
 /// The schema: what a row may hold, and of which type.
 TEST(Rows, HoldNothingButTheSchema) {
-  const std::set<std::string> strings = {"name",      "run_name",      "run_type",
-                                         "time_unit", "verify_method", "label"};
+  const std::set<std::string> strings = {"name",          "run_name", "run_type", "time_unit",
+                                         "verify_method", "label",    "network",  "layer"};
   const std::set<std::string> numbers = {"repetitions",
                                          "repetition_index",
                                          "threads",
@@ -49,6 +49,7 @@ TEST(Rows, HoldNothingButTheSchema) {
                                          "real_time",
                                          "cpu_time",
                                          "elements",
+                                         "times",
                                          "flops",
                                          "bytes",
                                          "error",
@@ -70,8 +71,12 @@ TEST(Rows, HoldNothingButTheSchema) {
   CaseFacts all = facts();
   all.transfers = {1e-3, 2e-3, 3e-3, 4e-3};
   all.energy_joules = 0.5;
-  const testing::FakeCase c(testing::right());
+  testing::FakeCase c(testing::right());
+  c.workload.set_layer({"resnet50", 3, "resnet50_conv1"});
   const Json row = measured_row(c.what, true, all, full, 0, 1);
+  EXPECT_EQ(row["network"], "resnet50");
+  EXPECT_EQ(row["layer"], "resnet50_conv1");
+  EXPECT_EQ(row["times"], 3);
   EXPECT_EQ(row.size(), strings.size() + numbers.size());
   for (const auto& [key, value] : row.items()) {
     if (strings.contains(key)) {
@@ -85,8 +90,9 @@ TEST(Rows, HoldNothingButTheSchema) {
 TEST(Rows, WhatWasNotMeasuredIsAbsent) {
   const testing::FakeCase c(testing::right());
   const Json row = measured_row(c.what, false, facts(), sample(), 0, 1);
-  for (const char* key : {"upload_seconds", "download_seconds", "host_seconds", "clock_mhz",
-                          "throttled", "peak_bytes", "energy_joules"}) {
+  for (const char* key :
+       {"upload_seconds", "download_seconds", "host_seconds", "clock_mhz", "throttled",
+        "peak_bytes", "energy_joules", "network", "layer", "times"}) {
     EXPECT_FALSE(row.contains(key)) << key;
   }
 }

@@ -11,8 +11,9 @@ namespace breakeven {
 namespace {
 
 // Known implementations keep their style in every report; others get what is left, in order.
-constexpr std::array<const char*, 6> kKnown = {"naive",         "openblas", "onednn",
-                                               "onednn_packed", "cublas",   "cublas_pedantic"};
+constexpr std::array<const char*, 8> kKnown = {"naive",         "openblas",   "onednn",
+                                               "onednn_packed", "cublas",     "cublas_pedantic",
+                                               "cudnn",         "handwritten"};
 
 }  // namespace
 
@@ -39,11 +40,9 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
   for (const Run& run : runs) {
     std::set<std::pair<std::string, std::string>> kinds;
     std::set<std::string> devices;
-    std::set<std::string> precisions;
     for (const Case& c : run.cases) {
       if (c.segments.op != "peak") kinds.insert({c.segments.op, c.segments.precision});
       devices.insert(c.segments.device);
-      precisions.insert(c.segments.precision);
     }
     for (const Answer& answer : run.answers) add(speedup_chart(run, answer));
     for (const auto& [op, precision] : kinds) {
@@ -51,7 +50,9 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
       add(share_chart(run, styles, op, precision));
     }
     for (const std::string& device : devices) add(roofline_chart(run, device));
-    for (const std::string& precision : precisions) add(threads_chart(run, styles, precision));
+    for (const auto& [op, precision] : kinds) {
+      if (op != "stream") add(threads_chart(run, styles, op, precision));
+    }
   }
   // Names from different files may look alike once they are made safe.
   std::set<std::string> ids;

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "reports/text.h"
+#include "reports/words.h"
 
 namespace breakeven {
 namespace {
@@ -39,8 +40,15 @@ std::optional<double> rate_of(const Case& c) {
 const char* rate_unit(const std::string& op) { return streams(op) ? "GB/s" : "GFLOP/s"; }
 
 Axis size_axis(const Case& c) {
+  if (is_convolution(c)) return {"operations per call", true, false};
   if (c.counter("m")) return {"size: ∛(m·n·k)", true, true};
   return {c.counter("bytes") ? "bytes moved per call" : "operations per call", true, false};
+}
+
+// "resnet50_conv1_n16 (n16 3x224x224 -> 64, 7x7, pad 3, stride 2)"; a matmul's name is enough.
+std::string shape_text(const Case& c) {
+  const std::string dimensions = is_convolution(c) ? dimension_text(c) : "";
+  return c.segments.shape + (dimensions.empty() ? "" : " (" + dimensions + ")");
 }
 
 // A rate scales with 1 / time, so its interval is the time's turned round.
@@ -53,7 +61,7 @@ Point rate_point(const Case& c) {
     point.high = rate * seconds.value / seconds.interval.low;
   }
   point.tip =
-      fmt::format("{}: {} {}", c.segments.shape, format_number(rate), rate_unit(c.segments.op));
+      fmt::format("{}: {} {}", shape_text(c), format_number(rate), rate_unit(c.segments.op));
   return point;
 }
 
@@ -155,7 +163,7 @@ Point share_point(const Case& c) {
   point.y *= scale;
   if (point.low) point.low = *point.low * scale;
   if (point.high) point.high = *point.high * scale;
-  point.tip = fmt::format("{}: {}", c.segments.shape, format_percent(*c.share_of_ceiling));
+  point.tip = fmt::format("{}: {}", shape_text(c), format_percent(*c.share_of_ceiling));
   return point;
 }
 
@@ -165,7 +173,8 @@ Point ratio_point(const Pair& pair, const Estimate& ratio) {
     point.low = ratio.interval.low;
     point.high = ratio.interval.high;
   }
-  point.tip = fmt::format("{}: {}x", pair.shape, format_number(ratio.value, 3));
+  point.tip =
+      fmt::format("{}: {}x", shape_text(pair.gpu.favourite()), format_number(ratio.value, 3));
   return point;
 }
 
@@ -176,10 +185,18 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
   Plot plot;
   Series resident{"operands resident", 1, true, true, false, true, {}};
   Series every_call{"transfers every call", 2, true, true, true, true, {}};
-  Series others{"other shapes, resident", 3, false, true, false, false, {}};
+  // Layers of a network have no order that a line could follow.
+  const bool layers = is_convolution(answer.pairs.front()->gpu.favourite());
+  Series others{
+      layers ? "operands resident" : "other shapes, resident", 3, false, true, false, false, {}};
   for (const Pair* pair : answer.pairs) {
     if (!pair->square) {
       others.points.push_back(ratio_point(*pair, pair->speedup));
+      if (layers && pair->every_call) {
+        every_call.line = false;
+        every_call.band = false;
+        every_call.points.push_back(ratio_point(*pair, *pair->every_call));
+      }
       continue;
     }
     resident.points.push_back(ratio_point(*pair, pair->speedup));
@@ -215,8 +232,11 @@ std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, cons
   plot.y = {rate_unit(op), true, false};
   plot.description = fmt::format(
       "{} of {} in {} against size, both logarithmic. Whiskers: intervals of the median over "
-      "rounds, where longer than a marker. Lines join {}; other shapes are single markers.{}",
-      rate_unit(op), op, precision, streams(op) ? "the sizes of one kernel" : "squares",
+      "rounds, where longer than a marker. {}.{}",
+      rate_unit(op), op, precision,
+      is_convolution(*cases.front()) ? "Each marker is one shape"
+      : streams(op) ? "Lines join the sizes of one kernel; other shapes are single markers"
+                    : "Lines join squares; other shapes are single markers",
       plot.levels.empty() ? " No ceiling was measured for this precision and thread count."
                           : " Dashed: the ceilings measured in the same run.");
   const std::string caption = fmt::format("Throughput of {} {}{}", op, precision, machine_of(run));
@@ -311,16 +331,15 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
   return make_chart(run, "roofline", device, caption, std::move(plot));
 }
 
-std::optional<Chart> threads_chart(const Run& run, const Styles& styles,
+std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,
                                    const std::string& precision) {
   // The largest shape that was measured at several thread counts stands for its operation.
   std::map<std::string, std::map<std::string, std::map<int, const Case*>>> sweeps;
   std::string shape;
   double largest = 0;
   for (const Case& c : run.cases) {
-    if (c.segments.device != "cpu" || c.segments.op != "matmul" ||
-        c.segments.precision != precision || !c.seconds ||
-        !options_text(c.segments, {"threads"}).empty()) {
+    if (c.segments.device != "cpu" || c.segments.op != op || c.segments.precision != precision ||
+        !c.seconds || !options_text(c.segments, {"threads"}).empty()) {
       continue;
     }
     auto& sweep = sweeps[c.segments.shape][c.segments.implementation];
@@ -359,12 +378,12 @@ std::optional<Chart> threads_chart(const Run& run, const Styles& styles,
   plot.x = {"threads", true, true};
   plot.y = {"times as fast as one thread", false, false};
   plot.description = fmt::format(
-      "How many times as fast as one thread matmul {} in {} runs, with intervals from paired "
+      "How many times as fast as one thread {} {} in {} runs, with intervals from paired "
       "rounds.",
-      shape, precision);
+      op, shape, precision);
   const std::string caption =
-      fmt::format("Thread scaling of matmul {} {}{}", shape, precision, machine_of(run));
-  return make_chart(run, "threads", precision, caption, std::move(plot));
+      fmt::format("Thread scaling of {} {} {}{}", op, shape, precision, machine_of(run));
+  return make_chart(run, "threads", op + "-" + precision, caption, std::move(plot));
 }
 
 }  // namespace breakeven

@@ -45,7 +45,7 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
 std::optional<Chart> roofline_chart(const Run& run, const std::string& device);
 
 /// Speed relative to one thread, for shapes that were measured at several thread counts.
-std::optional<Chart> threads_chart(const Run& run, const Styles& styles,
+std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,
                                    const std::string& precision);
 
 /// All of them in the order of the page.

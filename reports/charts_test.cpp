@@ -68,7 +68,7 @@ TEST(Charts, EachIsTitledAndDescribed) {
   EXPECT_TRUE(ids.count("throughput--share-matmul-f32"));
   EXPECT_TRUE(ids.count("roofline--cpu"));
   EXPECT_TRUE(ids.count("roofline--gpu"));
-  EXPECT_TRUE(ids.count("threads--f32"));
+  EXPECT_TRUE(ids.count("threads--matmul-f32"));
 }
 
 TEST(Charts, WithoutAGpuThereIsNoSpeedup) {

@@ -25,6 +25,7 @@ constexpr NamedFact kMachineFacts[] = {
     {"gpu.driver", "GPU driver"},
     {"cuda.runtime", "CUDA runtime"},
     {"cublas.version", "cuBLAS"},
+    {"cudnn.version", "cuDNN"},
     {"openblas.version", "OpenBLAS"},
     {"openblas.core", "OpenBLAS core"},
     {"onednn.version", "oneDNN"},
@@ -103,6 +104,22 @@ void add_unreached(const Run& run, std::vector<std::string>& sentences) {
                   unreached > 5 ? fmt::format(" and {} more", unreached - 5) : ""));
 }
 
+void add_incomplete_networks(const Run& run, std::vector<std::string>& sentences) {
+  std::size_t incomplete = 0;
+  std::string first;
+  for (const NetworkSum& sum : run.networks) {
+    if (sum.complete()) continue;
+    if (incomplete++ > 0) continue;
+    first = fmt::format("{}, {} {} has {}", network_text(sum), sum.total.segments.implementation,
+                        sum.total.segments.precision, covered_text(sum));
+  }
+  if (incomplete == 0) return;
+  sentences.push_back(fmt::format("{} of a network {} incomplete and {} no time: {}{}.",
+                                  incomplete == 1 ? "1 sum" : fmt::format("{} sums", incomplete),
+                                  incomplete == 1 ? "is" : "are", incomplete == 1 ? "has" : "have",
+                                  first, and_more(incomplete)));
+}
+
 }  // namespace
 
 std::vector<std::pair<std::string, std::string>> machine_facts(const Run& run) {
@@ -156,6 +173,9 @@ std::vector<std::string> not_measured(const Run& run) {
                     names.size() == 1 ? "1 case was" : fmt::format("{} cases were", names.size()),
                     reason, names.front(), and_more(names.size())));
   }
+  for (const std::string& line : run.results.refused) {
+    sentences.push_back(fmt::format("A shape was refused: {}.", line));
+  }
   add_failures(run, sentences);
   add_unreached(run, sentences);
   if (!run.unpaired.empty()) {
@@ -164,6 +184,7 @@ std::vector<std::string> not_measured(const Run& run) {
                                     run.unpaired.size() == 1 ? "row has" : "rows have",
                                     run.unpaired.front().first, and_more(run.unpaired.size())));
   }
+  add_incomplete_networks(run, sentences);
   if (run.compute.empty()) {
     sentences.push_back("No peak row: shares of peak arithmetic are unknown.");
   }

@@ -35,6 +35,7 @@ struct Section {
 constexpr Section kSections[] = {
     {"answer", "The answer", answer_html},
     {"speedup", "Speedup against size", speedup_html},
+    {"networks", "Whole networks", networks_html},
     {"throughput", "Throughput against size", throughput_html},
     {"roofline", "Roofline", roofline_html},
     {"cache", "Cold against warm caches", cache_html},
@@ -60,6 +61,11 @@ std::string title_of(const Page& page) {
 
 std::string absent(const std::string& sentence) {
   return fmt::format("<p class=\"none\">{}</p>\n", escape_html(sentence));
+}
+
+std::string sizes_html(const Case& c) {
+  const std::string text = is_convolution(c) ? dimension_text(c) : "";
+  return text.empty() ? "" : " <small>" + escape_html(text) + "</small>";
 }
 
 std::string case_id(const Run& run, const Case& c) {

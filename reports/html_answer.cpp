@@ -37,8 +37,8 @@ std::string speedups_html(const Run& run) {
         escape_html(answer.op), escape_html(answer.mode), escape_html(answer.precision),
         answer.geometric_mean ? escape_html(ratio_text(*answer.geometric_mean))
                               : "no round has every pair",
-        answer.pairs.size(), escape_html(crossover_text(answer.resident)),
-        escape_html(crossover_text(answer.every_call)), extreme_html(answer.worst),
+        answer.pairs.size(), escape_html(wins_text(run, answer, false)),
+        escape_html(wins_text(run, answer, true)), extreme_html(answer.worst),
         extreme_html(answer.best));
   }
   return out + "</tbody></table></div>\n";
@@ -60,8 +60,10 @@ std::string headlines_html(const Run& run) {
                          best.op == "stream" ? "bandwidth" : "peak");
     }
     const std::string name = implementation_text(c.segments.implementation);
-    out += fmt::format("<p>{} on {}</p>\n<p>{} a call{}</p>\n", escape_html(name),
-                       escape_html(c.segments.shape), format_seconds(best.seconds.value),
+    const std::string size = is_convolution(c) ? " (" + dimension_text(c) + ")" : "";
+    out += fmt::format("<p>{} on {}{}</p>\n<p>{} a call{}</p>\n", escape_html(name),
+                       escape_html(c.segments.shape), escape_html(size),
+                       format_seconds(best.seconds.value),
                        c.threads > 0 ? fmt::format(", {} threads", c.threads) : "");
     const auto rounds = static_cast<int>(best.seconds.samples);
     if (best.rounds_chosen < rounds) {

@@ -63,10 +63,10 @@ std::string pairs_html(const Page& page) {
   for (const Run& run : page.runs) {
     for (const Pair& pair : run.pairs) {
       out += fmt::format(
-          "<tr><td>{}{} {} {}<td>{}<td>{}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n",
+          "<tr><td>{}{} {} {}{}<td>{}<td>{}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n",
           run_cell(page, run), escape_html(pair.op), escape_html(pair.shape),
-          escape_html(pair.mode), escape_html(pair.precision), side(pair.gpu), side(pair.cpu),
-          escape_html(ratio_text(pair.speedup)),
+          escape_html(pair.mode), sizes_html(pair.gpu.favourite()), escape_html(pair.precision),
+          side(pair.gpu), side(pair.cpu), escape_html(ratio_text(pair.speedup)),
           pair.every_call ? escape_html(ratio_text(*pair.every_call)) : "not measured",
           pair.breakeven_calls ? fmt::format("{:.0f}", *pair.breakeven_calls) : "–",
           pair.against_naive ? escape_html(ratio_text(*pair.against_naive)) : "not measured");
@@ -159,7 +159,7 @@ std::string heat_table(const Page& page, const Run& run, const Answer& answer) {
   }
   out += "</tr></thead>\n<tbody>";
   for (const Pair* pair : answer.pairs) {
-    out += "<tr><th scope=\"row\">" + escape_html(pair->shape);
+    out += "<tr><th scope=\"row\">" + escape_html(pair->shape) + sizes_html(pair->gpu.favourite());
     for (const std::string& name : implementations) {
       const auto found = ratios[pair->shape].find(name);
       out += found == ratios[pair->shape].end() ? "<td>–" : heat_cell(found->second);
@@ -185,7 +185,9 @@ std::string throughput_html(const Page& page) {
   const std::string charts = charts_of(page, "throughput");
   if (charts.empty()) return absent("Not shown: no row counts operations or bytes.");
   return "<p>Both axes are logarithmic. The size of a matmul is the edge of the cube of equal "
-         "work, ∛(m·n·k); lines join squares. Ceilings are measured in the same run, at the same "
+         "work, ∛(m·n·k); lines join squares. That of a convolution is its operations per call, "
+         "products with padding left out; layers are single markers. Ceilings are measured in the "
+         "same run, at the same "
          "precision and thread count, never taken from a data sheet.</p>\n" +
          charts;
 }

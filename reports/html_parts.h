@@ -20,6 +20,9 @@ std::string threads_html(const Page& page);
 std::string heat_map_html(const Page& page);
 std::string ladder_html(const Page& page);
 
+// html_networks.cpp
+std::string networks_html(const Page& page);
+
 // html_tables.cpp
 std::string training_html(const Page& page);
 std::string precision_html(const Page& page);
@@ -36,6 +39,10 @@ std::string raw_data_json(const Page& page);
 
 /// "r-0", "rB-12": the id of a case's detail, the same in the table's link.
 std::string case_id(const Run& run, const Case& c);
+
+/// " <small>n16 64x56x56 -&gt; 64, 3x3</small>" of a convolution; empty for others, whose names or
+/// places say enough.
+std::string sizes_html(const Case& c);
 
 /// "<p class=none>…</p>": what is missing.
 std::string absent(const std::string& sentence);

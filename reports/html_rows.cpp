@@ -69,6 +69,7 @@ std::string samples_html(const Case& c) {
 std::string remarks_html(const Case& c) {
   std::string out;
   const auto add = [&](const std::string& text) { out += (out.empty() ? "" : " · ") + text; };
+  if (const std::string size = dimension_text(c); !size.empty()) add(escape_html(size));
   struct Part {
     const char* key;
     const char* name;
@@ -177,6 +178,10 @@ constexpr const char* kMethod =
     "<li>Ratios are Hodges–Lehmann estimates over paired rounds of one run, with exact signed-rank "
     "intervals. An interval that includes 1 reads “can't tell”.</li>\n"
     "<li>The best of several implementations is chosen, for each round, on all other rounds.</li>\n"
+    "<li>A network's time is the sum over its layers, each as often as it occurs, of the medians "
+    "of "
+    "one round; the median and the interval over rounds are taken of these sums. A sum that lacks "
+    "a layer has no time.</li>\n"
     "<li>Packed weights are compared with packed weights only; precisions are never mixed.</li>\n"
     "<li>Shares of peak use ceilings measured in the same run, at the same precision and thread "
     "count.</li>\n</ul>\n";

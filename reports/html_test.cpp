@@ -34,9 +34,9 @@ bool holds(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-constexpr const char* kOrder[] = {"answer",  "speedup",  "throughput", "roofline", "cache",
-                                  "threads", "heat-map", "ladder",     "training", "precision",
-                                  "energy",  "claims",   "changes",    "rows",     "table"};
+constexpr const char* kOrder[] = {
+    "answer", "speedup",  "networks",  "throughput", "roofline", "cache",   "threads", "heat-map",
+    "ladder", "training", "precision", "energy",     "claims",   "changes", "rows",    "table"};
 
 TEST(Html, SectionsStandInTheirOrder) {
   for (const auto& synthetic : {synthetic_cpu_run(), synthetic_gpu_run()}) {
@@ -68,8 +68,8 @@ TEST(Html, EverySectionWithoutDataSaysWhy) {
   SyntheticRun synthetic;
   synthetic.cases = {synthetic_matmul("s", 8, 8, 8, "cpu/i/f32", 1)};
   const std::string html = render_html(page_of({synthetic}));
-  for (const char* id : {"speedup", "roofline", "cache", "threads", "heat-map", "ladder",
-                         "training", "precision", "energy", "claims", "changes"}) {
+  for (const char* id : {"speedup", "networks", "roofline", "cache", "threads", "heat-map",
+                         "ladder", "training", "precision", "energy", "claims", "changes"}) {
     EXPECT_TRUE(holds(section_of(html, id), "<p class=\"none\">")) << id;
   }
 }

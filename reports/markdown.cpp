@@ -38,7 +38,7 @@ std::string headline_table(const Run& run) {
           "| {} {} | {} | {} | {} | {} | {} {} | {} {} |\n", escape_markdown(answer.op),
           escape_markdown(answer.mode), escape_markdown(answer.precision),
           answer.geometric_mean ? ratio_text(*answer.geometric_mean) : "no common round",
-          answer.pairs.size(), crossover_text(answer.resident), ratio_text(answer.worst->speedup),
+          answer.pairs.size(), wins_text(run, answer, false), ratio_text(answer.worst->speedup),
           code(answer.worst->shape), ratio_text(answer.best->speedup), code(answer.best->shape));
     }
     out += "\n";
@@ -58,6 +58,67 @@ std::string headline_table(const Run& run) {
                        code(c.segments.shape), c.threads > 0 ? fmt::format("{}", c.threads) : "–");
   }
   return out + "\n";
+}
+
+// Complete sums, and the ratios of those that both devices have.
+std::string networks_table(const Run& run) {
+  std::string out;
+  for (const NetworkSum& sum : run.networks) {
+    if (!sum.complete()) continue;
+    if (out.empty()) {
+      out =
+          "| all layers of a network | device | implementation | precision | time | interval | "
+          "rate "
+          "| layers |\n|---|---|---|---|---:|---:|---:|---:|\n";
+    }
+    const Case& total = sum.total;
+    const Interval& interval = total.seconds->interval;
+    const auto rate = rate_of_case(total);
+    out += fmt::format(
+        "| {} | {} | {} | {} | {} | {} | {} | {} |\n", escape_markdown(network_text(sum)),
+        escape_markdown(total.segments.device),
+        escape_markdown(implementation_text(total.segments.implementation)),
+        escape_markdown(total.segments.precision), format_seconds(total.seconds->value),
+        interval.coverage > 0 ? format_seconds_interval(interval.low, interval.high) : "–",
+        rate ? rate_text(total.segments.op, *rate) : "–", layers_text(sum));
+  }
+  if (!out.empty()) out += "\n";
+  if (run.network_pairs.empty()) return out;
+  out += "| all layers of a network | precision | GPU | CPU | speedup |\n|---|---|---|---|---|\n";
+  for (const Pair& pair : run.network_pairs) {
+    out += fmt::format("| {} {} | {} | {} | {} | {} |\n", escape_markdown(pair.op),
+                       code(pair.shape), escape_markdown(pair.precision),
+                       escape_markdown(pair.gpu.favourite().segments.implementation),
+                       escape_markdown(pair.cpu.favourite().segments.implementation),
+                       ratio_text(pair.speedup));
+  }
+  return out + "\n";
+}
+
+// A few are enough to know what kind is missing; the HTML report has all.
+std::string first_of(const std::vector<std::string>& layers) {
+  constexpr std::size_t kMost = 5;
+  const std::size_t named = std::min(layers.size(), kMost);
+  std::string text;
+  for (std::size_t i = 0; i < named; ++i) text += (i > 0 ? ", " : "") + layers[i];
+  if (layers.size() > named) text += fmt::format(" and {} more", layers.size() - named);
+  return text;
+}
+
+std::string incomplete_networks(const Run& run) {
+  std::string out;
+  for (const NetworkSum& sum : run.networks) {
+    if (sum.complete()) continue;
+    std::string missing = first_of(sum.missing);
+    if (sum.layers == 0) missing = "unknown, since the file doesn't list the network's layers";
+    if (sum.no_round) missing = "none, but no round has every layer";
+    out += fmt::format("- {}, {} {} {}: {}; missing: {}\n", escape_markdown(network_text(sum)),
+                       escape_markdown(sum.total.segments.device),
+                       escape_markdown(sum.total.segments.implementation),
+                       escape_markdown(sum.total.segments.precision), covered_text(sum),
+                       escape_markdown(shortened(missing, 1500)));
+  }
+  return out;
 }
 
 std::string list(const std::vector<std::string>& sentences) {
@@ -160,19 +221,29 @@ std::string render_markdown(const Page& page) {
   std::string tables;
   std::string machines;
   std::string missing;
+  std::string networks;
+  std::string incomplete;
   for (const Run& run : page.runs) {
     const std::string heading =
         run.label.empty() ? ""
                           : fmt::format("Run {}: {}\n\n", run.label,
                                         escape_markdown(shortened(run.results.file, 200)));
     tables += heading + headline_table(run);
+    if (const std::string sums = networks_table(run); !sums.empty()) networks += heading + sums;
+    if (const std::string gaps = incomplete_networks(run); !gaps.empty()) {
+      incomplete += heading + gaps + "\n";
+    }
     machines += heading + machine_list(run) + "\n";
     missing += heading + list(not_measured(run)) + "\n";
   }
   out += cut(tables, 12000);
+  out += cut(networks, 6000);
   out += folded("Before you believe a number", cut(list(limitations(page)), 6000));
   out += folded("Machine", cut(machines, 6000));
   out += folded("What was not measured", cut(missing, 8000));
+  if (!incomplete.empty()) {
+    out += folded("Incomplete sums of networks", cut(incomplete, 5000));
+  }
   const std::size_t used = characters(out) + 200;
   return out + folded("All rows", rows_table(page, kMarkdownLimit - used));
 }

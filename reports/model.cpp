@@ -89,25 +89,6 @@ void find_ceilings(Run& run) {
   }
 }
 
-// Arithmetic is held against the peak of its precision, stream rows against memory; always of the
-// same device and thread count in the same run.
-void apply_ceilings(Run& run) {
-  for (Case& c : run.cases) {
-    if (!c.seconds || c.segments.op == "peak") continue;
-    const bool streams = c.segments.op == "stream";
-    const auto rate = streams ? c.bytes_per_second() : c.flops_per_second();
-    if (!rate) continue;
-    const std::string precision = streams ? "" : c.segments.precision;
-    for (const Ceiling& ceiling : streams ? run.memory : run.compute) {
-      if (ceiling.device == c.segments.device && ceiling.precision == precision &&
-          ceiling.threads == c.threads) {
-        c.share_of_ceiling = *rate / ceiling.per_second;
-        c.ceiling = ceiling.name;
-      }
-    }
-  }
-}
-
 }  // namespace
 
 RoundValues Case::round_seconds() const {
@@ -120,6 +101,11 @@ std::optional<double> Case::counter(const std::string& key) const {
   const auto found = counters.find(key);
   if (found == counters.end()) return std::nullopt;
   return found->second;
+}
+
+std::string Case::text(const std::string& key) const {
+  const auto found = texts.find(key);
+  return found == texts.end() ? "" : found->second;
 }
 
 std::optional<double> Case::flops_per_second() const {
@@ -156,7 +142,10 @@ std::string Run::fact(const std::string& key) const {
   return found == results.context.end() ? "" : found->second;
 }
 
+bool is_convolution(const Case& c) { return c.segments.op.starts_with("conv2d_"); }
+
 double case_size(const Case& c) {
+  if (is_convolution(c)) return c.counter("flops").value_or(0);
   const auto m = c.counter("m");
   const auto n = c.counter("n");
   const auto k = c.counter("k");
@@ -176,6 +165,23 @@ bool moves_memory(const Run& run, const Case& c) {
 bool is_square(const Case& c) {
   const auto m = c.counter("m");
   return m && m == c.counter("n") && m == c.counter("k");
+}
+
+// Arithmetic is held against the peak of its precision, stream rows against memory; always of the
+// same device and thread count in the same run.
+void apply_ceiling(const Run& run, Case& c) {
+  if (!c.seconds || c.segments.op == "peak") return;
+  const bool streams = c.segments.op == "stream";
+  const auto rate = streams ? c.bytes_per_second() : c.flops_per_second();
+  if (!rate) return;
+  const std::string precision = streams ? "" : c.segments.precision;
+  for (const Ceiling& ceiling : streams ? run.memory : run.compute) {
+    if (ceiling.device == c.segments.device && ceiling.precision == precision &&
+        ceiling.threads == c.threads) {
+      c.share_of_ceiling = *rate / ceiling.per_second;
+      c.ceiling = ceiling.name;
+    }
+  }
 }
 
 std::string options_text(const CaseName& name, const std::vector<std::string>& without) {
@@ -225,8 +231,10 @@ Run make_run(Results results, std::string label) {
   run.results = std::move(results);
   run.cases = aggregate(run.results);
   find_ceilings(run);
-  apply_ceilings(run);
+  for (Case& c : run.cases) apply_ceiling(run, c);
   find_pairs(run);
+  find_networks(run);
+  find_batch_series(run);
   return run;
 }
 

@@ -42,6 +42,8 @@ struct Case {
   /// Work per second at the median time; absent where the case failed or counts no such work.
   std::optional<double> flops_per_second() const;
   std::optional<double> bytes_per_second() const;
+  /// The text of that name, "" where there is none.
+  std::string text(const std::string& key) const;
   /// A checked answer within its limit: only such a case may enter a ratio.
   bool verified() const;
   std::size_t samples() const;
@@ -112,6 +114,34 @@ struct Answer {
   std::optional<Crossover> every_call;
 };
 
+/// All layers of one network at one batch by one implementation, warm, at the default number of
+/// threads.
+struct NetworkSum {
+  std::string network;
+  double batch = 0;       ///< images; 0 where the operation has none
+  int covered = 0;        ///< layers that rows stand for, each as often as the network has it
+  int layers = 0;         ///< of the network; 0 where the file doesn't say
+  bool no_round = false;  ///< every layer is there, but no round has them all
+  std::vector<std::string> missing;  ///< distinct layers without a row, as "name (failed)"
+  /// op/network_nBATCH/device/implementation/precision. Its rounds are the sums of those of the
+  /// layers, in the rounds that all layers have; `seconds` is absent where the sum is incomplete.
+  /// `error` is the layers' largest, as a share of its limit, where all are verified.
+  Case total;
+
+  bool complete() const { return total.seconds.has_value(); }
+};
+
+/// GPU against CPU along the batch sizes of one layer or of one network's sum.
+struct BatchSeries {
+  std::string op;
+  std::string precision;
+  std::string mode;
+  std::string name;  ///< "resnet50_conv1", "resnet50"
+  bool whole_network = false;
+  Crossover resident;                   ///< sizes are images
+  std::optional<Crossover> every_call;  ///< where two batches or more have transfers
+};
+
 /// One file: a machine and a run.
 struct Run {
   Run() = default;
@@ -126,13 +156,19 @@ struct Run {
   std::vector<Pair> pairs;
   std::vector<Answer> answers;
   std::vector<std::pair<std::string, std::string>> unpaired;  ///< GPU case, why it has no ratio
+  std::vector<NetworkSum> networks;  ///< by network, batch, operation, precision, …
+  std::vector<Pair> network_pairs;   ///< of complete sums
+  std::vector<BatchSeries> batch_series;
 
   bool has_gpu_rows() const;
   std::string fact(const std::string& key) const;  ///< empty where unknown
 };
 
-/// The edge of the cube of equal work, cbrt(m n k), where the row says m, n and k; else its bytes
-/// or flops per call; 0 where it says nothing.
+/// One of the conv2d operations.
+bool is_convolution(const Case& c);
+
+/// The edge of the cube of equal work, cbrt(m n k), where the row says m, n and k; of a convolution
+/// its flops per call; else bytes or flops per call; 0 where it says nothing.
 double case_size(const Case& c);
 
 /// m = n = k.
@@ -154,8 +190,25 @@ Best best_by_other_rounds(const std::vector<const Case*>& candidates);
 
 Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_by_size);
 
+struct Pairing {
+  std::vector<Pair> pairs;
+  std::vector<std::pair<std::string, std::string>> unpaired;  ///< GPU case, why it has no ratio
+};
+
+/// Which of these cases may be compared, and the ratios. The pairs point to the cases.
+Pairing pair_up(const std::vector<const Case*>& cases);
+
 /// Fills pairs, answers and unpaired from the run's cases.
 void find_pairs(Run& run);
+
+/// Fills networks and network_pairs from the run's cases and facts.
+void find_networks(Run& run);
+
+/// Fills batch_series from pairs and network_pairs.
+void find_batch_series(Run& run);
+
+/// Sets the share of the measured ceiling that a case reaches, where there is one.
+void apply_ceiling(const Run& run, Case& c);
 
 /// Everything above for one file. The pairs point into the run's cases: move it, don't copy it.
 Run make_run(Results results, std::string label);

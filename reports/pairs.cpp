@@ -202,19 +202,21 @@ Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_b
   return crossover;
 }
 
-void find_pairs(Run& run) {
+Pairing pair_up(const std::vector<const Case*>& cases) {
   struct Sides {
     std::vector<const Case*> gpu, cpu, naive;
     bool any_cpu = false;
   };
+  Pairing pairing;
   std::map<PairKey, Sides> groups;
-  for (const Case& c : run.cases) {
+  for (const Case* candidate : cases) {
+    const Case& c = *candidate;
     if (!c.seconds || is_packed(c) || c.segments.op == "peak") continue;
     Sides& sides = groups[pair_key(c)];
     const bool gpu = c.segments.device == "gpu";
     if (!gpu) sides.any_cpu = true;
     if (!c.verified()) {
-      if (gpu) run.unpaired.emplace_back(c.name, "its answer was not verified");
+      if (gpu) pairing.unpaired.emplace_back(c.name, "its answer was not verified");
       continue;
     }
     if (gpu) {
@@ -229,14 +231,23 @@ void find_pairs(Run& run) {
     const auto& cpu = sides.cpu.empty() ? sides.naive : sides.cpu;
     auto pair = cpu.empty() ? std::nullopt : make_pair(key, sides.gpu, cpu, sides.naive);
     if (pair) {
-      run.pairs.push_back(std::move(*pair));
+      pairing.pairs.push_back(std::move(*pair));
       continue;
     }
     const char* reason = !cpu.empty()    ? "no round has both sides"
                          : sides.any_cpu ? "no CPU row of this precision was verified"
                                          : "no CPU row of this precision and mode";
-    for (const Case* c : sides.gpu) run.unpaired.emplace_back(c->name, reason);
+    for (const Case* c : sides.gpu) pairing.unpaired.emplace_back(c->name, reason);
   }
+  return pairing;
+}
+
+void find_pairs(Run& run) {
+  std::vector<const Case*> cases;
+  for (const Case& c : run.cases) cases.push_back(&c);
+  Pairing pairing = pair_up(cases);
+  run.pairs = std::move(pairing.pairs);
+  run.unpaired = std::move(pairing.unpaired);
   find_answers(run);
 }
 

@@ -291,6 +291,10 @@ void read_remarks(const json& remarks, const Place& place, Results& results) {
     results.skipped.push_back({case_identity(text_at(entry, "name", place.at("skipped"))),
                                text_at(entry, "reason", place.at("skipped"))});
   }
+  if (const auto found = remarks.find("refused"); found != remarks.end()) {
+    if (!found->is_array()) place.at("refused").fail("is not an array");
+    for (const json& line : *found) results.refused.push_back(as_text(line));
+  }
   for (const json& entry : array_at(remarks, "unavailable", place)) {
     Unavailable module{text_at(entry, "module", place.at("unavailable")),
                        text_at(entry, "reason", place.at("unavailable")),

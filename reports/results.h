@@ -71,6 +71,7 @@ struct Results {
   std::map<std::string, std::string> context;  ///< facts; what is not a string is JSON text
   std::vector<Row> rows;
   std::vector<Skipped> skipped;
+  std::vector<std::string> refused;  ///< a line for every entry of a shape file that is no shape
   std::vector<Unavailable> unavailable;
   std::vector<Stopping> stopping;
   std::string command;  ///< that wrote the file; empty where unknown

@@ -61,6 +61,7 @@ TEST(ParseResults, ReadsOurKeys) {
              "error":1e-7,"label":"kernel=a"}],
           "breakeven":{"command":"breakeven run",
              "skipped":[{"name":"n","reason":"slow"}],
+             "refused":["my.json: shapes[1] \"x\": m is missing"],
              "unavailable":[{"module":"cublas","reason":"no driver","competitors":["matmul/x"]}],
              "stopping":[{"name":"n","rounds":6,"reason":"narrow","half_width":0.01}]}})",
       "f.json");
@@ -79,6 +80,7 @@ TEST(ParseResults, ReadsOurKeys) {
   EXPECT_EQ(results.context.at("num_cpus"), "2");
   EXPECT_EQ(results.schema, 1);
   EXPECT_EQ(results.skipped.at(0).reason, "slow");
+  EXPECT_EQ(results.refused.at(0), "my.json: shapes[1] \"x\": m is missing");
   EXPECT_EQ(results.unavailable.at(0).competitors.at(0), "matmul/x");
   EXPECT_EQ(results.stopping.at(0).half_width, 0.01);
   EXPECT_EQ(results.command, "breakeven run");

@@ -55,6 +55,7 @@ std::string SyntheticRun::text() const {
                   {"round", round},
                   {"process", 100 + round}};
       for (const auto& [key, value] : c.counters) row[key] = value;
+      for (const auto& [key, value] : c.texts) row[key] = value;
       if (c.failure) {
         row["error_occurred"] = true;
         row["error_message"] = *c.failure;
@@ -106,6 +107,35 @@ SyntheticCase synthetic_matmul(const std::string& shape, double m, double n, dou
     c.counters["upload_seconds"] = 1e-5 + bytes * 2 / 3 / 25e9;
     c.counters["download_seconds"] = 1e-5 + bytes / 3 / 25e9;
     c.counters["host_seconds"] = c.seconds + 4e-6;
+  }
+  return c;
+}
+
+SyntheticCase synthetic_layer(const std::string& network, const std::string& layer, int times,
+                              int batch, const std::string& rest, double seconds) {
+  SyntheticCase c;
+  c.name = fmt::format("conv2d_forward/{}_n{}/{}", layer, batch, rest);
+  c.seconds = seconds;
+  c.counters = {{"flops", 1e9 * batch},
+                {"bytes", 1e6 * batch},
+                {"n", batch},
+                {"c", 64},
+                {"h", 56},
+                {"w", 56},
+                {"k", 128},
+                {"r", 3},
+                {"s", 3},
+                {"pad_h", 1},
+                {"pad_w", 1},
+                {"stride_h", 2},
+                {"times", times},
+                {"error", 3e-7},
+                {"tolerance", 1e-5}};
+  c.texts = {{"network", network}, {"layer", layer}};
+  if (rest.starts_with("gpu")) {
+    c.threads = 0;
+    c.counters["upload_seconds"] = 1e-4 * batch;
+    c.counters["download_seconds"] = 1e-4 * batch;
   }
   return c;
 }

@@ -14,6 +14,7 @@ struct SyntheticCase {
   std::map<std::string, double> counters;
   int threads = 2;
   std::optional<std::string> failure;  ///< an error row: no time is written
+  std::map<std::string, std::string> texts = {};
 };
 
 struct SyntheticRun {
@@ -32,6 +33,11 @@ struct SyntheticRun {
 SyntheticCase synthetic_matmul(const std::string& shape, double m, double n, double k,
                                const std::string& rest, double gflops, double error = 3e-7,
                                double tolerance = 1e-5);
+
+/// A forward convolution of `layer`, which occurs `times` times in `network`, with `batch` images.
+/// rest: "cpu/onednn/f32".
+SyntheticCase synthetic_layer(const std::string& network, const std::string& layer, int times,
+                              int batch, const std::string& rest, double seconds);
 
 /// A CPU-only run: peaks, streams, squares and named shapes in two precisions, a thread sweep, cold
 /// rows, a failed case, skipped and unavailable ones.

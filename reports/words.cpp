@@ -110,16 +110,27 @@ std::string verdicts_text(const std::vector<std::pair<double, Verdict>>& verdict
   return text;
 }
 
+// The lead is read first and in one breath: of the convolutions it has the forward one.
+bool in_lead(const std::string& op) { return !op.starts_with("conv2d_") || op == "conv2d_forward"; }
+
 std::string speedup_sentence(const Run& run) {
   std::vector<std::string> parts;
   for (const Answer& answer : run.answers) {
-    if (!answer.geometric_mean) continue;
+    if (!answer.geometric_mean || !in_lead(answer.op)) continue;
     std::string part = fmt::format("{} {}{}: {}", answer.op, answer.precision,
                                    answer.mode.empty() ? "" : " " + answer.mode,
                                    ratio_text(*answer.geometric_mean));
     part += fmt::format(" over {}", plural(answer.pairs.size(), "pair", "pairs"));
-    if (answer.resident) part += ", GPU wins " + crossover_text(answer.resident);
+    if (answer.resident) part += ", GPU wins " + crossover_text(*answer.resident);
     parts.push_back(part);
+  }
+  for (const Pair& pair : run.network_pairs) {
+    if (!in_lead(pair.op)) continue;
+    parts.push_back(fmt::format("{} {} of all layers of {}: {}", pair.op, pair.precision,
+                                pair.shape, ratio_text(pair.speedup)));
+  }
+  if (parts.empty()) {
+    return "Speedups of the GPU over the strongest CPU row were measured; they stand below.";
   }
   return fmt::format(
       "Geometric-mean speedup of the GPU over the strongest CPU row, operands "
@@ -204,30 +215,28 @@ std::string ratio_text(const Estimate& ratio) {
   return fmt::format("{}x ({})", value, interval);
 }
 
-std::string crossover_text(const std::optional<Crossover>& crossover) {
-  if (!crossover) return "not measured: fewer than two square sizes";
+std::string crossover_text(const Crossover& crossover, const char* what) {
   // A GPU win below a size where the CPU wins has no place in "from ... on".
-  const auto& verdicts = crossover->verdicts;
-  const double up_to = crossover->gpu_wins_from ? crossover->cpu_wins_to.value_or(0)
-                                                : std::numeric_limits<double>::infinity();
+  const auto& verdicts = crossover.verdicts;
+  const double up_to = crossover.gpu_wins_from ? crossover.cpu_wins_to.value_or(0)
+                                               : std::numeric_limits<double>::infinity();
   const bool wins_before = std::any_of(verdicts.begin(), verdicts.end(), [&](const auto& v) {
     return v.second == Verdict::gpu_wins && v.first < up_to;
   });
   if (wins_before) return verdicts_text(verdicts);
-  if (!crossover->gpu_wins_from) {
-    return crossover->cpu_wins_to ? fmt::format("at no measured size; the CPU wins up to {}",
-                                                size_text(*crossover->cpu_wins_to))
-                                  : "nowhere for certain";
+  if (!crossover.gpu_wins_from) {
+    return crossover.cpu_wins_to ? fmt::format("at no measured {}; the CPU wins up to {}", what,
+                                               size_text(*crossover.cpu_wins_to))
+                                 : "nowhere for certain";
   }
-  if (!crossover->cpu_wins_to) {
-    return fmt::format("from {} on; the CPU wins at no measured size for certain",
-                       size_text(*crossover->gpu_wins_from));
+  if (!crossover.cpu_wins_to) {
+    return fmt::format("from {} on; the CPU wins at no measured {} for certain",
+                       size_text(*crossover.gpu_wins_from), what);
   }
-  return fmt::format("from a size between {} and {}{} on", size_text(*crossover->cpu_wins_to),
-                     size_text(*crossover->gpu_wins_from),
-                     crossover->interpolated
-                         ? fmt::format(" (about {})", size_text(*crossover->interpolated))
-                         : "");
+  return fmt::format(
+      "from a {} between {} and {}{} on", what, size_text(*crossover.cpu_wins_to),
+      size_text(*crossover.gpu_wins_from),
+      crossover.interpolated ? fmt::format(" (about {})", size_text(*crossover.interpolated)) : "");
 }
 
 std::string coverage_text(const Interval& interval) {
@@ -249,7 +258,7 @@ std::string answer_sentence(const Page& page) {
                       : fmt::format("No speedup was measured here ({}).", gpu_absence(run)));
     std::vector<std::string> reached;
     for (const Headline& best : headlines(run)) {
-      if (best.op == "stream" || best.device != "cpu") continue;
+      if (best.op == "stream" || best.device != "cpu" || !in_lead(best.op)) continue;
       reached.push_back(fmt::format(
           "{} in {} {} ({} on {}{})", rate_text(best.op, best.per_second), best.op, best.precision,
           implementation_text(best.favourite->segments.implementation),
@@ -259,6 +268,7 @@ std::string answer_sentence(const Page& page) {
               : ""));
     }
     if (!reached.empty()) text += fmt::format(" The CPU reaches {}.", joined(reached, "; "));
+    text += networks_sentence(run);
     sentences.push_back(text);
   }
   return joined(sentences, " ");

@@ -45,6 +45,10 @@ std::string implementation_text(const std::string& implementation);
 /// and what the CPU reaches.
 std::string answer_sentence(const Page& page);
 
+/// The fastest complete sum of each network, batch and precision on the CPU, forward, as a sentence
+/// with a space before it; empty where there is none.
+std::string networks_sentence(const Run& run);
+
 /// Why a run holds no GPU row: the modules' own reasons.
 std::string gpu_absence(const Run& run);
 
@@ -52,8 +56,25 @@ std::string gpu_absence(const Run& run);
 std::string ratio_text(const Estimate& ratio);
 
 /// What follows "GPU wins": "from a size between 512 and 768 (about 610) on", or, where it wins in
-/// the middle of the sweep only, "at 512–2048; can't tell at 4096".
-std::string crossover_text(const std::optional<Crossover>& crossover);
+/// the middle of the sweep only, "at 512–2048; can't tell at 4096". `what` is swept: size, batch.
+std::string crossover_text(const Crossover& crossover, const char* what = "size");
+
+/// The same for an answer, with the reason where there is no sweep to tell from. Of a convolution:
+/// in how many layers the GPU wins from some batch on.
+std::string wins_text(const Run& run, const Answer& answer, bool every_call);
+
+/// A case's sizes as people write them: of a convolution "n16 64x56x56 -> 128, 3x3, stride 2" and
+/// "NCHW" where it isn't NHWC, of a matmul "1024x3072x768" (m, n, k); else empty.
+std::string dimension_text(const Case& c);
+
+/// "conv2d_forward of resnet50, n16".
+std::string network_text(const NetworkSum& sum);
+
+/// "53 of 53"; of an unknown network "4 of an unknown number".
+std::string layers_text(const NetworkSum& sum);
+
+/// The same in a sentence: "53 of 53 layers", "4 of an unknown number of layers".
+std::string covered_text(const NetworkSum& sum);
 
 /// "96.9 %"; of one sample "none".
 std::string coverage_text(const Interval& interval);
@@ -62,7 +83,8 @@ std::string coverage_text(const Interval& interval);
 std::vector<std::pair<std::string, std::string>> machine_facts(const Run& run);
 std::string machine_name(const Run& run);  ///< CPU, and GPU where there is one
 
-/// What was not measured, each a sentence: unavailable modules, skipped rows by reason, failures.
+/// What was not measured, each a sentence: unavailable modules, skipped rows by reason, refused
+/// shapes, failures.
 std::vector<std::string> not_measured(const Run& run);
 
 /// What a reader must know before believing a number of these files.

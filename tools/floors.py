@@ -27,12 +27,15 @@ FLOORS = [
     at_least(r"sgemm_register_tile_kernel<RegisterTile<128, 8, 8>, \d+>", PROMISED, "blocks", 2),
     *(at_least(f"{rung}: {rung}{VECTOR}", PROMISED, "blocks", 2)
       for rung in ("sgemm_vectorized", "sgemm_warp_tile", "sgemm_pipelined")),
+    at_least(r"implicit_sgemm: conv_sgemm_kernel<ThreadTiles<4, 2, 4, 8, 2, 2, 16>, \(Conv2dOp\)\d, true>", PROMISED,
+             "blocks", 2),
     # The two rungs that the model chooses between for large products are bounded by issue slots.
     *(at_least(f"{rung}: {rung}{VECTOR}", EVERY_ARCHITECTURE, "share", 0.80, math="FFMA")
       for rung in ("sgemm_pipelined", "sgemm_split_warp_groups")),
     # One producer and two consumer groups start with 65536 / 384 registers a thread, in units of 8;
     # setmaxnreg moves them from the producer to the consumers.
     at_most("wgmma_pipeline<.*>", ("sm_90a",), "registers", 168, math="HGMMA"),
+    at_most("wgmma_conv<.*>", ("sm_90a",), "registers", 168, math="HGMMA"),
     # Before the groups part, each of 128 threads holds its sums alone: at least two blocks fit.
     at_least("wgmma_simple<.*>", ("sm_90a",), "blocks", 2, math="HGMMA"),
 ]

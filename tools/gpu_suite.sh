@@ -118,8 +118,8 @@ fi
 # 2. Are the CUDA cases right? Ragged and small shapes first, where a mistake shows and checks are quick,
 # then what is measured most. Every other one follows behind the first measurements (6).
 plain='[a-z0-9_]+/[a-z0-9]+$'
-small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
-large="matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)/[a-z0-9]+$"
+small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
+large="(matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)|conv2d_[a-z_]+/resnet50_[^/]*_n1(_nchw)?/gpu/(handwritten|cudnn)[a-z_]*)/[a-z0-9]+$"
 verify verify-small $((total / 4)) "^$small"
 verify verify-large $((total / 8)) "^$large"
 
@@ -128,7 +128,7 @@ sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sani
 if [ -n "$sanitizer" ]; then
   for tool in memcheck racecheck; do
     step "$tool" $((total / 12)) "$sanitizer" --tool $tool --error-exitcode 9 "$here/breakeven-bench" --module=cuda --verify \
-      "--benchmark_filter=^matmul/ragged_(primes_127x131x137|edges_65x63x129)/gpu/$plain"
+      "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5))/gpu/$plain"
   done
 else
   note compute-sanitizer missing 0 "not installed here"
@@ -151,6 +151,7 @@ run() {
 }
 total=$((total - 20)) # for the last case to end
 run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
+run convolutions 3 $(($(left) / 3)) '^conv2d_(forward|backward_data|backward_weights)/resnet50_(conv1|res2x_branch2b|res3a_branch2b|res4x_branch2c|res5x_branch2c)_n64/gpu/(handwritten|cudnn)/(f32|bf16)$'
 run ladder 3 $(($(left) / 3)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
 run precisions 3 $(($(left) / 3)) '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
 

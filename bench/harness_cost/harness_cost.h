@@ -15,7 +15,7 @@
 
 #include "kernels/host/buffer.h"
 #include "kernels/module.h"
-#include "reference/matmul.h"
+#include "reference/workload.h"
 
 namespace breakeven {
 
@@ -39,26 +39,46 @@ class BareArray {
   std::unique_ptr<void, Free> plain_;
 };
 
-/// A, B and C of a product, filled as the workload says.
+/// The operands of a workload, the inputs filled as it says.
 struct BareOperands {
-  BareOperands(const Matmul& size, Precision precision, Memory memory);
-  BareArray a, b, c;
+  BareOperands(const Workload& workload, Precision precision, Memory memory);
+  std::vector<BareArray> inputs;
+  BareArray output;
 };
 
-/// A bare loop: seconds of `calls` library calls.
-using BareLoop = std::function<double(std::int64_t calls)>;
+/// A loop around the library's call.
+struct BareLoop {
+  std::function<double(std::int64_t calls)> seconds;  ///< of so many library calls
+  /// Where a row chooses among ways by timing them: takes the way of the row with these facts of
+  /// its Kernel, and answers with the same facts of its own. Throws std::runtime_error where it has
+  /// no such way. Empty where there is one way only.
+  std::function<Facts(const Facts& row)> follow = {};
+};
 
 /// One comparison: a row's implementation, and how to make a bare loop that does the same.
 struct Subject {
   std::string implementation;  ///< "onednn_packed"
   Precision precision;
-  std::function<BareLoop(const Matmul&, Memory)> make_loop;
+  std::function<BareLoop(const Workload&, Memory)> make_loop;
 };
 
-/// The `main` of both programs. `subjects` is called once the module is open. Returns the exit
-/// status: 1 if an interval over memory as in rows leaves 1 +- 1.5 %, 2 for bad usage or where the
-/// module can't be opened.
-int harness_cost_main(int argc, char** argv, const std::string& module,
-                      const std::function<std::vector<Subject>(const Module&)>& subjects);
+/// What one program compares.
+struct Study {
+  std::string module;
+  std::string option;                  ///< of the command line, for its workloads: "--sizes"
+  std::string help;                    ///< of that option
+  std::vector<std::string> workloads;  ///< by default
+  /// Throws std::runtime_error with one line where there is no such workload.
+  std::function<std::unique_ptr<Workload>(const std::string&)> find;
+  std::function<std::vector<Subject>(const Module&)> subjects;  ///< called on the open module
+};
+
+/// Square products by the edge, as the programs that study matmul have them.
+Study matmul_study(const std::string& module,
+                   std::function<std::vector<Subject>(const Module&)> subjects);
+
+/// The `main` of all programs. Returns the exit status: 1 if an interval over memory as in rows
+/// leaves 1 +- 1.5 %, 2 for bad usage or where the module can't be opened.
+int harness_cost_main(int argc, char** argv, const Study& study);
 
 }  // namespace breakeven

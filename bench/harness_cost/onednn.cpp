@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "bench/harness_cost/harness_cost.h"
+#include "reference/matmul.h"
 
 namespace breakeven {
 namespace {
@@ -22,7 +23,7 @@ struct BareMatmul {
         c({size.m, size.n}, type, tag::ab), any({size.k, size.n}, type, tag::any);
     const dnnl::matmul::primitive_desc description(engine, a, packed ? any : b, c);
     matmul = dnnl::matmul(description);
-    memory weights(b, engine, operands.b.data());
+    memory weights(b, engine, operands.inputs[1].data());
     if (packed) {
       memory reordered = where == Memory::plain
                              ? memory(description.weights_desc(), engine)
@@ -31,9 +32,9 @@ struct BareMatmul {
       stream.wait();
       weights = reordered;
     }
-    arguments = {{DNNL_ARG_SRC, memory(a, engine, operands.a.data())},
+    arguments = {{DNNL_ARG_SRC, memory(a, engine, operands.inputs[0].data())},
                  {DNNL_ARG_WEIGHTS, weights},
-                 {DNNL_ARG_DST, memory(c, engine, operands.c.data())}};
+                 {DNNL_ARG_DST, memory(c, engine, operands.output.data())}};
   }
 
   void* huge(const dnnl::matmul::primitive_desc& description) {
@@ -62,10 +63,11 @@ std::vector<Subject> subjects(const Module&) {
   for (const Precision precision : {Precision::f32, Precision::bf16}) {
     for (const bool packed : {false, true}) {
       all.push_back({packed ? "onednn_packed" : "onednn", precision,
-                     [precision, packed](const Matmul& size, Memory where) -> BareLoop {
+                     [precision, packed](const Workload& workload, Memory where) -> BareLoop {
+                       const auto& size = static_cast<const Matmul&>(workload);
                        const auto bare =
                            std::make_shared<BareMatmul>(size, precision, where, packed);
-                       return [bare](std::int64_t calls) { return bare->seconds(calls); };
+                       return {[bare](std::int64_t calls) { return bare->seconds(calls); }};
                      }});
     }
   }
@@ -76,5 +78,6 @@ std::vector<Subject> subjects(const Module&) {
 }  // namespace breakeven
 
 int main(int argc, char** argv) {
-  return breakeven::harness_cost_main(argc, argv, "onednn", breakeven::subjects);
+  return breakeven::harness_cost_main(argc, argv,
+                                      breakeven::matmul_study("onednn", breakeven::subjects));
 }

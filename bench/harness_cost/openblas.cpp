@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "bench/harness_cost/harness_cost.h"
+#include "reference/matmul.h"
 
 namespace breakeven {
 namespace {
@@ -24,27 +25,30 @@ Sgemm find_sgemm(const Module& module) {
 BareLoop make_loop(Sgemm sgemm, const Matmul& size, Memory memory) {
   const auto operands = std::make_shared<BareOperands>(size, Precision::f32, memory);
   const auto n = static_cast<blasint>(size.n);
-  return [sgemm, n, operands](std::int64_t calls) {
-    const auto* a = static_cast<const float*>(operands->a.data());
-    const auto* b = static_cast<const float*>(operands->b.data());
-    auto* c = static_cast<float*>(operands->c.data());
+  const auto seconds = [sgemm, n, operands](std::int64_t calls) {
+    const auto* a = static_cast<const float*>(operands->inputs[0].data());
+    const auto* b = static_cast<const float*>(operands->inputs[1].data());
+    auto* c = static_cast<float*>(operands->output.data());
     const auto start = std::chrono::steady_clock::now();
     for (std::int64_t i = 0; i < calls; ++i) {
       sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, n, n, n, 1, a, n, b, n, 0, c, n);
     }
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   };
+  return {seconds};
 }
 
 std::vector<Subject> subjects(const Module& module) {
   const Sgemm sgemm = find_sgemm(module);
-  return {{"openblas", Precision::f32,
-           [sgemm](const Matmul& size, Memory memory) { return make_loop(sgemm, size, memory); }}};
+  return {{"openblas", Precision::f32, [sgemm](const Workload& workload, Memory memory) {
+             return make_loop(sgemm, static_cast<const Matmul&>(workload), memory);
+           }}};
 }
 
 }  // namespace
 }  // namespace breakeven
 
 int main(int argc, char** argv) {
-  return breakeven::harness_cost_main(argc, argv, "openblas", breakeven::subjects);
+  return breakeven::harness_cost_main(argc, argv,
+                                      breakeven::matmul_study("openblas", breakeven::subjects));
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -34,7 +35,7 @@ json answer(const std::vector<std::string>& command, const std::string& question
   full.push_back(question);
   const Finished finished = run_all({full}, kListTimeout).front();
   if (finished.ending.exit_code == kUsageError) {
-    throw std::runtime_error(complaint(finished.errors));
+    throw WorkerRefusal(complaint(finished.errors));
   }
   if (const std::string why = trouble(finished); !why.empty()) fail_listing(question, why);
   json parsed = json::parse(finished.output, nullptr, false);
@@ -60,7 +61,7 @@ void add_cases(const json& listing, std::size_t module, Catalog& catalog) {
 void take_listing(const Finished& finished, std::size_t index, Catalog& catalog) {
   ListedModule& module = catalog.modules[index];
   if (finished.ending.exit_code == kUsageError) {
-    throw std::runtime_error(complaint(finished.errors));
+    throw WorkerRefusal(complaint(finished.errors));
   }
   module.unavailable = trouble(finished);
   if (!module.unavailable.empty()) return;
@@ -70,6 +71,10 @@ void take_listing(const Finished& finished, std::size_t index, Catalog& catalog)
     module.device = listing.value("device", module.device);
     module.facts = listing.value("facts", json::object());
     module.default_threads = listing.value("default_threads", 0);
+    for (auto& line : listing.value("refused", std::vector<std::string>())) {
+      const bool known = std::ranges::find(catalog.refused, line) != catalog.refused.end();
+      if (!known) catalog.refused.push_back(std::move(line));  // every module's worker says it
+    }
     if (module.unavailable.empty()) add_cases(listing, index, catalog);
   } catch (const std::exception& error) {
     module.unavailable = fmt::format("its list can't be read: {}", last_line(error.what()));
@@ -136,6 +141,18 @@ Catalog load_catalog(const WorkerSettings& settings) {
   }
   refuse_duplicates(catalog);
   return catalog;
+}
+
+void print_refused(const Catalog& catalog) {
+  for (const std::string& line : catalog.refused) {
+    fmt::print(stderr, "refused: {}\n", wrapped(line, 9, 9));
+  }
+}
+
+std::string refused_text(const Catalog& catalog) {
+  const std::size_t count = catalog.refused.size();
+  if (count == 0) return {};
+  return fmt::format(", {} {} refused", count, count == 1 ? "shape" : "shapes");
 }
 
 json facts_alone(const WorkerSettings& settings, const std::string& module) {

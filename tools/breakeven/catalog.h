@@ -30,15 +30,22 @@ struct ListedCase {
 struct Catalog {
   std::vector<ListedModule> modules;
   std::vector<ListedCase> cases;
+  std::vector<std::string> refused;  ///< entries of --shapes files that are no shapes, a line each
 };
 
 /// "matmul/square_512": what the rows of all implementations, precisions and devices share.
 inline std::string workload_of(const CaseName& name) { return name.op + "/" + name.shape; }
 
 /// Asks one worker per module, side by side. A module that crashes or hangs while it is listed is
-/// unavailable with that reason. Throws std::runtime_error with the worker's own line where it
-/// refuses the shapes or the thread count.
+/// unavailable with that reason. Throws WorkerRefusal with the worker's own lines where it refuses
+/// the shapes or the thread count.
 Catalog load_catalog(const WorkerSettings& settings);
+
+/// Says on standard error which entries were refused.
+void print_refused(const Catalog& catalog);
+
+/// ", 2 shapes refused" for the end of a summary, or "".
+std::string refused_text(const Catalog& catalog);
 
 /// The facts of a module that is asked alone. load_catalog() asks all at once, and a GPU module
 /// then counts the others' workers among the processes on its device.

@@ -11,12 +11,14 @@
 #include <cstring>
 #include <functional>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
 
 #include "tools/breakeven/build_info.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/help.h"
 #include "tools/breakeven/interrupt.h"
+#include "tools/breakeven/worker.h"
 
 namespace breakeven {
 namespace {
@@ -224,6 +226,13 @@ int breakeven_main(int argument_count, char** arguments) {
   } catch (const Interrupted& interrupted) {
     fmt::print(stderr, "breakeven: {}\n", interrupted.what());
     return kExitInterrupted;
+  } catch (const WorkerRefusal& refusal) {
+    std::fflush(stdout);
+    std::istringstream lines(refusal.what());
+    for (std::string line; std::getline(lines, line);) {
+      fmt::print(stderr, "breakeven: {}\n", line);
+    }
+    return kExitUsage;
   } catch (const std::exception& error) {
     std::fflush(stdout);
     fmt::print(stderr, "breakeven: {}\n", on_one_line(error.what()));

@@ -44,6 +44,51 @@ TEST_F(CommandsTest, ListShowsOwnShapesAlone) {
             "test/good_mine/cpu/fake/f32\ntest/good_mine/cpu/fake2/f32\n");
 }
 
+// How often a text holds `part`.
+int occurrences(const std::string& text, const std::string& part) {
+  int count = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; ++at) ++count;
+  return count;
+}
+
+TEST_F(CommandsTest, RefusedShapesAreToldOnceAndTheRestGoesOn) {
+  const std::string bad = "bad_" + std::string(40, 'x');
+  write("shapes.json", R"(["good_mine", ")" + bad + R"(", "bad_2"])");
+  const auto expect = [&](const std::vector<std::string>& arguments, const std::string& words) {
+    std::vector<std::string> full = arguments;
+    full.insert(full.end(), {"--shapes", file("shapes.json").string()});
+    const Finished finished = breakeven(full);
+    EXPECT_EQ(finished.ending.exit_code, 1) << finished.errors;
+    EXPECT_NE(finished.output.find(words), std::string::npos) << words << finished.output;
+    EXPECT_EQ(occurrences(finished.errors,
+                          "refused: shapes.json: \"" + bad + "\": its output\n         has no"),
+              1)
+        << finished.errors;
+    EXPECT_EQ(occurrences(finished.errors, "refused: "), 2) << finished.errors;
+  };
+  expect({"list"}, "2 cases here, 0 that can't run here, 2 shapes refused\n");
+  expect({"list", "--cases"}, "test/good_mine/cpu/fake/f32\n");
+  expect({"list", "--json"}, "\"shapes.json: \\\"bad_2\\\": its output has no rows at all\"");
+  expect({"verify"}, "2 of 2 cases right, 0 failed, 0 skipped, 2 shapes refused\n");
+  expect({"run", "--rounds", "2", "--out", out().string()},
+         "2 cases measured, 0 failed, 0 skipped, 2 shapes refused\n");
+  const json written = results();
+  EXPECT_EQ(rows(written).size(), 2u);
+  ASSERT_EQ(written["breakeven"]["refused"].size(), 2u);
+  EXPECT_EQ(written["breakeven"]["refused"][1],
+            "shapes.json: \"bad_2\": its output has no rows at all");
+  // Taken up again, it says the same.
+  const Finished resumed = breakeven({"run", "--resume", "--out", out().string()});
+  EXPECT_EQ(resumed.ending.exit_code, 1);
+  EXPECT_EQ(occurrences(resumed.errors, "refused: "), 2) << resumed.errors;
+  const Finished report = breakeven({"report", out().string(), "-o", file("r.html").string(),
+                                     "--markdown", file("r.md").string()});
+  EXPECT_EQ(report.ending.exit_code, 0) << report.errors;
+  for (const char* page : {"r.html", "r.md"}) {
+    EXPECT_NE(text(file(page)).find("bad_2"), std::string::npos) << page;
+  }
+}
+
 TEST_F(CommandsTest, VerifyPasses) {
   const Finished finished = breakeven({"verify"});
   EXPECT_EQ(finished.ending.exit_code, 0) << finished.output;

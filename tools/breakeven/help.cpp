@@ -17,7 +17,8 @@ what to measure
                    (ECMAScript, anywhere in the name); without --suite, out of
                    all cases, in the rounds of the quick suite
   --shapes FILE    also shapes of your own (reference/shapes/README.md says how
-                   to write them); without --suite, only these; repeatable
+                   to write them); without --suite, only these; repeatable. A
+                   bad entry is refused with a line, the others are measured
 
 how
   --threads N      CPU threads of rows that don't name their own; default: all
@@ -37,8 +38,8 @@ where
                    on the command line is taken from it. Without --resume an
                    unfinished run's journal is kept as FILE.journal.ndjson.old
 
-exit status: 0; 1 a wrong answer or failed case; 2 usage, or nothing to measure;
-130 interrupted
+exit status: 0; 1 a wrong answer, a failed case or a refused shape; 2 usage, or
+nothing to measure; 130 interrupted
 )"},
     CommandHelp{"verify",
                 R"(breakeven verify - check every case once against the reference, without timing
@@ -52,8 +53,8 @@ usage: breakeven verify [options]
                    end a worker that has no result for a case by then;
                    default 120s
 
-exit status: 0 all right; 1 a wrong answer or failed case; 2 usage, or nothing
-to check; 130 interrupted
+exit status: 0 all right; 1 a wrong answer, a failed case or a refused shape;
+2 usage, or nothing to check; 130 interrupted
 )"},
     CommandHelp{"list", R"(breakeven list - the cases here, and why the absent ones are absent
 
@@ -64,7 +65,7 @@ usage: breakeven list [options]
   --cases          the full name of every case that can run here, one a line
   --json           everything, as JSON
 
-exit status: 0; 2 usage, or a filter that matches nothing
+exit status: 0; 1 a refused shape; 2 usage, or a filter that matches nothing
 )"},
     CommandHelp{"doctor",
                 R"(breakeven doctor - what on this machine will spoil the numbers, and the remedies

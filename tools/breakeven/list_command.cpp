@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <sstream>
 
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/lines.h"
@@ -30,7 +31,7 @@ json listing_json(const Catalog& catalog, const std::vector<ListedCase>& selecte
     if (!listed.unsupported.empty()) entry["unsupported"] = listed.unsupported;
     cases.push_back(std::move(entry));
   }
-  return {{"modules", modules}, {"cases", cases}};
+  return {{"modules", modules}, {"cases", cases}, {"refused", catalog.refused}};
 }
 
 void print_names(const std::vector<ListedCase>& selected) {
@@ -39,7 +40,7 @@ void print_names(const std::vector<ListedCase>& selected) {
   }
 }
 
-/// One line per operation, device and implementation.
+/// One line per device and implementation below each operation's name.
 void print_implementations(const std::vector<ListedCase>& selected) {
   struct Counts {
     std::set<std::string> shapes, precisions;
@@ -54,16 +55,26 @@ void print_implementations(const std::vector<ListedCase>& selected) {
     ++(listed.unsupported.empty() ? counts.here : counts.unsupported);
   }
   std::vector<std::vector<std::string>> rows = {
-      {"operation", "device", "implementation", "precisions", "shapes", "cases", "not here"}};
+      {"", "device", "implementation", "precisions", "shapes", "cases", "not here"}};
+  std::vector<std::string> ops;  // of each row
   for (const auto& [key, counts] : groups) {
     std::string precisions;
     for (const std::string& precision : counts.precisions) {
       precisions += (precisions.empty() ? "" : " ") + precision;
     }
-    rows.push_back({key[0], key[1], key[2], precisions, std::to_string(counts.shapes.size()),
+    ops.push_back(key[0]);
+    rows.push_back({"", key[1], key[2], precisions, std::to_string(counts.shapes.size()),
                     std::to_string(counts.here), std::to_string(counts.unsupported)});
   }
-  fmt::print("{}\n", table(rows, 4));
+  std::istringstream lines(table(rows, 4));
+  std::string line;
+  std::getline(lines, line);
+  fmt::print("{}\n", line);
+  for (std::size_t i = 0; std::getline(lines, line); ++i) {
+    if (i == 0 || ops[i] != ops[i - 1]) fmt::print("{}\n", ops[i]);
+    fmt::print("{}\n", line);
+  }
+  fmt::print("\n");
 }
 
 void print_shapes(const std::vector<ListedCase>& selected) {
@@ -73,8 +84,16 @@ void print_shapes(const std::vector<ListedCase>& selected) {
     const std::string workload = workload_of(listed.parts);
     if (seen.insert(workload).second) shapes[listed.parts.op].push_back(listed.parts.shape);
   }
+  // The four convolutions share their shapes, and those are many: a list stands once.
+  std::map<std::vector<std::string>, std::string> ops;
+  std::vector<std::vector<std::string>> order;
   for (const auto& [op, names] : shapes) {
-    std::string text = fmt::format("{} shapes ({}):", op, names.size());
+    std::string& text = ops[names];
+    if (text.empty()) order.push_back(names);
+    text += (text.empty() ? "" : ", ") + op;
+  }
+  for (const std::vector<std::string>& names : order) {
+    std::string text = fmt::format("{} shapes ({}):", ops[names], names.size());
     for (const std::string& name : names) text += " " + name;
     fmt::print("{}\n", wrapped(text, 2));
   }
@@ -126,6 +145,8 @@ int list_command(const ListOptions& options) {
     settings.shapes.emplace_back(describe_shapes(file).path);
   }
   const Catalog catalog = load_catalog(settings);
+  print_refused(catalog);
+  const int code = catalog.refused.empty() ? kExitFine : kExitFailed;
   const std::vector<ListedCase> selected =
       options.filter.empty() && options.shapes.empty()
           ? catalog.cases
@@ -134,21 +155,21 @@ int list_command(const ListOptions& options) {
   if (options.json) {
     fmt::print("{}\n",
                listing_json(catalog, selected).dump(1, ' ', false, json::error_handler_t::replace));
-    return kExitFine;
+    return code;
   }
   if (options.cases) {
     print_names(selected);
-    return kExitFine;
+    return code;
   }
   const auto here = std::count_if(selected.begin(), selected.end(), [](const ListedCase& listed) {
     return listed.unsupported.empty();
   });
-  fmt::print("{} cases here, {} that can't run here\n\n", here,
-             static_cast<std::ptrdiff_t>(selected.size()) - here);
+  fmt::print("{} cases here, {} that can't run here{}\n\n", here,
+             static_cast<std::ptrdiff_t>(selected.size()) - here, refused_text(catalog));
   print_implementations(selected);
   print_shapes(selected);
   print_absent(catalog, selected);
-  return kExitFine;
+  return code;
 }
 
 }  // namespace breakeven

@@ -20,7 +20,7 @@
 namespace breakeven {
 namespace {
 
-constexpr std::size_t kErrorTail = 4096;
+constexpr std::size_t kErrorTail = 64 << 10;
 
 struct Pipe {
   FileDescriptor read, write;

@@ -61,7 +61,7 @@ class Process {
   /// Complete lines of the event stream since the last call. A torn last line is never returned.
   std::vector<std::string> take_events();
   const std::string& output() const { return output_; }  ///< all of standard output, if kept
-  const std::string& errors() const { return errors_; }  ///< the last 4 KiB of standard error
+  const std::string& errors() const { return errors_; }  ///< the last 64 KiB of standard error
 
   /// Set once the process has ended and all that it wrote has been read.
   const std::optional<Ending>& ending() const { return ending_; }

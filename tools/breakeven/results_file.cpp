@@ -48,7 +48,7 @@ class RowText {
 
 RunNotes run_notes(const Plan& plan, const std::string& command, const Catalog& catalog,
                    const std::vector<ListedCase>& selected, const Measurement& measurement) {
-  RunNotes notes{.plan = plan, .command = command};
+  RunNotes notes{.plan = plan, .command = command, .refused = catalog.refused};
   for (const ListedCase& listed : selected) {
     if (listed.unsupported.empty()) continue;
     notes.skipped.push_back({{"name", listed.name}, {"reason", listed.unsupported}});
@@ -100,11 +100,9 @@ void write_results(const std::filesystem::path& path, const std::filesystem::pat
   if (!context.contains("method_version")) context["method_version"] = kMethodVersion;
   context["seed"] = notes.plan.seed;
   if (!notes.plan.suite.empty()) context["suite"] = notes.plan.suite;
-  const json own = {{"skipped", notes.skipped},
-                    {"unavailable", notes.unavailable},
-                    {"stopping", notes.stopping},
-                    {"command", notes.command},
-                    {"plan", to_json(notes.plan)}};
+  const json own = {{"skipped", notes.skipped},         {"refused", notes.refused},
+                    {"unavailable", notes.unavailable}, {"stopping", notes.stopping},
+                    {"command", notes.command},         {"plan", to_json(notes.plan)}};
   write_file_atomically(
       path, "{\n  \"context\": " + context.dump(4, ' ', false, json::error_handler_t::replace) +
                 ",\n  \"benchmarks\": [" + rows.text() +

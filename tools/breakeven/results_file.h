@@ -16,6 +16,7 @@ struct RunNotes {
   Plan plan = {};
   std::string command = {};                              ///< "breakeven run --suite quick"
   nlohmann::json skipped = nlohmann::json::array();      ///< [{"name","reason"}]
+  nlohmann::json refused = nlohmann::json::array();      ///< lines
   nlohmann::json unavailable = nlohmann::json::array();  ///< [{"module","reason","competitors"}]
   nlohmann::json stopping = nlohmann::json::array();  ///< [{"name","rounds","reason","half_width"}]
 };

@@ -145,6 +145,7 @@ Prepared prepare(const RunOptions& options, const json& old_plan) {
   for (const ShapesFile& file : plan.shapes) settings.shapes.emplace_back(file.path);
 
   run.catalog = load_catalog(settings);
+  print_refused(run.catalog);
   Wanted wanted{.filter = plan.filter, .user_shapes = !plan.shapes.empty()};
   if (named) wanted.rows = suite.rows;
   wanted.rows_name = named ? "--suite " + *named : "--shapes";
@@ -238,9 +239,12 @@ void print_outcome(const Prepared& run, const Measurement& measurement, const fs
     fmt::print("{}{}\n", head, wrapped(module.unavailable, 13, head.size()));
   }
   const std::size_t listed = run.selected.size() - run.runnable.size();
-  fmt::print("{} cases measured, {} failed, {} skipped{}{}\n", measured, failed,
-             listed + tried_in_vain, listed > 0 ? " (`breakeven list` says why)" : "",
-             unreached > 0 ? fmt::format(", {} not reached", unreached) : std::string());
+  const std::string counts =
+      fmt::format("{} cases measured, {} failed, {} skipped{}{}{}", measured, failed,
+                  listed + tried_in_vain, listed > 0 ? " (`breakeven list` says why)" : "",
+                  unreached > 0 ? fmt::format(", {} not reached", unreached) : std::string(),
+                  refused_text(run.catalog));
+  fmt::print("{}\n", wrapped(counts, 2));
   fmt::print("results: {}\n", out.string());
 }
 
@@ -255,7 +259,7 @@ int finish(const Prepared& run, const Measurement& measurement, const Journal& j
   if (!complete) fmt::print("ended by --budget; go on with: {}\n", resume_hint(options));
   const bool failed = std::any_of(measurement.cases().begin(), measurement.cases().end(),
                                   [](const CaseState& state) { return state.failure.has_value(); });
-  return failed ? kExitFailed : kExitFine;
+  return failed || !run.catalog.refused.empty() ? kExitFailed : kExitFine;
 }
 
 bool anything_known(const Measurement& measurement) {
@@ -324,7 +328,7 @@ int run_command(const RunOptions& options) {
   }
   if (earlier.complete) {
     fmt::print("{}: complete already; leave out --resume to measure anew\n", out.string());
-    return earlier.failed ? kExitFailed : kExitFine;
+    return earlier.failed || !run.catalog.refused.empty() ? kExitFailed : kExitFine;
   }
   if (options.resume && !taking_up) progress.note("Nothing to resume: a new run begins.");
   if (!options.resume) move_aside(journal_path(out), progress);

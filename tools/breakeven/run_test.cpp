@@ -223,6 +223,18 @@ TEST_F(RunTest, OwnShapesAreMeasuredAlone) {
   EXPECT_EQ(starts().count("test/good_mine/cpu/fake/f32"), 1u);
 }
 
+TEST_F(RunTest, ResumeGoesOnBesideRefusedShapes) {
+  write("shapes.json", R"(["slow_1", "slow_2", "bad"])");
+  const Finished ended =
+      breakeven({"run", "--shapes", file("shapes.json").string(), "--filter", "/fake/", "--rounds",
+                 "1", "--budget", "0.2", "--out", out().string()});
+  EXPECT_EQ(ended.ending.exit_code, 1) << ended.errors;
+  ASSERT_EQ(rows(results()).size(), 1u);
+  EXPECT_EQ(breakeven({"run", "--resume", "--out", out().string()}).ending.exit_code, 1);
+  EXPECT_EQ(rows(results()).size(), 2u);
+  EXPECT_EQ(results()["breakeven"]["refused"].size(), 1u);
+}
+
 TEST_F(RunTest, ThreadsReachTheWorkerAndThePlan) {
   ASSERT_EQ(run({"--threads", "3", "--rounds", "1", "--seed", "5"}).ending.exit_code, 0);
   EXPECT_NE(text(file("log")).find("test/good_1/cpu/fake/f32 3\n"), std::string::npos);

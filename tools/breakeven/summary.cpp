@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
 #include "reports/model.h"
 #include "reports/statistics.h"
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::size_t kMostRows = 48;
 constexpr std::size_t kShapeColumns = 23;
+constexpr std::size_t kImplementationColumns = 28;  // only names from elsewhere are longer
 constexpr double kGiga = 1e9;
 
 double counter(const CaseState& state, const std::string& key) {
@@ -84,15 +86,49 @@ std::string rate(const CaseState& state, double seconds) {
   return amount > 0 ? fmt::format("{:.1f}", amount / seconds / kGiga) : "-";
 }
 
+/// A long shape keeps its end: layers of one network and batch begin alike.
+std::string shape_cell(const std::string& shape) {
+  if (shape.size() <= kShapeColumns) return shortened(shape, kShapeColumns);
+  return "…" + shape.substr(shape.size() - (kShapeColumns - 1));
+}
+
+/// Labels (the heading, then the shapes) and behind each its row of `cells`. Where a long
+/// implementation leaves a label no room on the line of its row, it gets one of its own.
+std::string labelled_table(const std::vector<std::string>& labels,
+                           const std::vector<std::vector<std::string>>& cells) {
+  constexpr std::size_t kGap = 2;
+  std::vector<std::string> lines;
+  std::istringstream text(table(cells, 2));
+  std::size_t taken = kGap;
+  for (std::string line; std::getline(text, line);) {
+    taken = std::max(taken, kGap + columns(line));
+    lines.push_back(line);
+  }
+  const std::size_t room =
+      std::min(kShapeColumns, kTerminalColumns - std::min(taken, kTerminalColumns));
+  std::vector<std::string> beside;  // what stands on the row's line; empty: nothing fits
+  std::size_t width = 0;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    const std::string cell = i == 0 ? labels[i] : shape_cell(labels[i]);
+    beside.push_back(columns(cell) <= room ? cell : "");
+    width = std::max(width, columns(beside.back()));
+  }
+  std::string result;
+  for (std::size_t i = 0; i < labels.size(); ++i) {
+    if (beside[i].empty()) result += shortened(labels[i], kTerminalColumns) + "\n";
+    result += pad_right(beside[i], width + kGap) + lines[i] + "\n";
+  }
+  return result;
+}
+
 std::vector<std::string> table_row(const Shown& best, const std::vector<CaseState>& cases) {
   const CaseName& parts = best.state->listed.parts;
   const double seconds = best.estimate.value;
   const double peak = measured_peak(cases, parts.device, parts.precision);
   const double gflops = counter(*best.state, "flops") / seconds / kGiga;
   const bool of_peak = peak > 0 && gflops > 0 && !bandwidth_bound(*best.state);
-  return {shortened(parts.shape, kShapeColumns),
-          parts.precision,
-          parts.implementation,
+  return {parts.precision,
+          shortened(parts.implementation, kImplementationColumns),
           format_seconds(seconds),
           half_width(best.estimate),
           rate(*best.state, seconds),
@@ -138,8 +174,9 @@ std::string summary_table(const std::vector<CaseState>& cases) {
   std::size_t rows_left = kMostRows, rows_hidden = 0;
   bool by_other_rounds = false, by_own_round = false;
   for (const auto& [heading, shapes] : groups) {
+    std::vector<std::string> labels = {heading};
     std::vector<std::vector<std::string>> rows = {
-        {heading, "", "best", "median", "±", heading.starts_with("stream ") ? "GB/s" : "GFLOP/s",
+        {"", "best", "median", "±", heading.starts_with("stream ") ? "GB/s" : "GFLOP/s",
          "of peak"}};
     for (const auto& [shape, precisions] : shapes) {
       for (const auto& [precision, candidates] : precisions) {
@@ -150,10 +187,11 @@ std::string summary_table(const std::vector<CaseState>& cases) {
         --rows_left;
         const Shown best = pick(candidates);
         if (candidates.size() > 1) (best.by_other_rounds ? by_other_rounds : by_own_round) = true;
+        labels.push_back(shape);
         rows.push_back(table_row(best, cases));
       }
     }
-    if (rows.size() > 1) text += table(rows, 3) + "\n";
+    if (rows.size() > 1) text += labelled_table(labels, rows) + "\n";
   }
   text += footnote(by_other_rounds, by_own_round);
   if (rows_hidden > 0) text += fmt::format("{} more rows are in the results.\n", rows_hidden);

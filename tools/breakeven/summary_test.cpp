@@ -81,6 +81,44 @@ TEST(Summary, RowsWithOptionsAreCountedNotShown) {
   EXPECT_NE(text.find("1 rows with other threads"), std::string::npos) << text;
 }
 
+void expect_to_fit(const std::string& text) {
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    EXPECT_LE(columns(line), kTerminalColumns) << text;
+  }
+}
+
+TEST(Summary, LongHeadingsAndImplementationsFitEightyColumns) {
+  for (const std::string op : {"conv2d_backward_data", "conv2d_backward_weights"}) {
+    for (const std::string who : {"cpu/onednn_packed", "gpu/handwritten_unfused"}) {
+      const std::string shape = "resnet50_res4b_f_branch2b_n16";
+      const std::string text =
+          summary_table({state("peak/fma/cpu/avx512/bf16", {1}, 8e14),
+                         state(op + "/conv_n1/" + who + "/bf16", {0.5, 0.9}, 1e15),
+                         state(op + "/" + shape + "/" + who + "/bf16", {123.4567, 234.5678}, 9e15),
+                         state(op + "/" + shape + "/" + who + "/f32", {1e-4, 2e-4}, 1e9)});
+      expect_to_fit(text);
+      // The heading is whole, on a line of its own; so is all that tells rows apart.
+      const std::string device = who.substr(0, 3);
+      EXPECT_NE(text.find(op + " on " + device + "\n"), std::string::npos) << text;
+      EXPECT_NE(text.find("res4b_f_branch2b_n16"), std::string::npos) << text;
+      EXPECT_NE(line_of(text, "conv_n1").find(who.substr(4)), std::string::npos) << text;
+    }
+  }
+}
+
+// Cutting the shape down to the room that is left would make layers look alike.
+TEST(Summary, ShapesStandOnTheirOwnLineWhereTheImplementationLeavesNoRoom) {
+  const std::string shape = "resnet50_res4b_f_branch2b_n16";
+  const std::string text = summary_table(
+      {state("conv2d_bias_relu/" + shape + "/gpu/handwritten_unfused/tf32", {1e-3, 2e-3}, 1e9),
+       state("conv2d_bias_relu/s/gpu/handwritten_unfused/tf32", {123.4567, 234.5678}, 9e15)});
+  expect_to_fit(text);
+  EXPECT_NE(text.find(shape + "\n"), std::string::npos) << text;
+  expect_to_fit(summary_table(
+      {state("matmul/s/cpu/" + std::string(60, 'i') + "/bf16", {123.4567, 234.5678}, 9e15)}));
+}
+
 TEST(Summary, FitsEightyColumnsAndSaysWhatItLeavesOut) {
   std::vector<CaseState> cases;
   cases.reserve(100);
@@ -90,11 +128,17 @@ TEST(Summary, FitsEightyColumnsAndSaysWhatItLeavesOut) {
               {1234.5678, 2345.678}, 9e15));
   }
   const std::string text = summary_table(cases);
-  std::istringstream lines(text);
-  for (std::string line; std::getline(lines, line);) {
-    EXPECT_LE(columns(line), kTerminalColumns) << line;
-  }
+  expect_to_fit(text);
   EXPECT_NE(text.find("52 more rows"), std::string::npos) << text;
+}
+
+// Layers of one network begin alike: what tells them apart stands at the end.
+TEST(Summary, LongShapesKeepTheirEnd) {
+  const std::string text = summary_table(
+      {state("conv2d_forward/resnet50_res4b_f_branch2b_n16/cpu/onednn/f32", {1}, 1e9),
+       state("conv2d_forward/resnet50_res5b_c_branch2b_n16/cpu/onednn/f32", {1}, 1e9)});
+  EXPECT_FALSE(line_of(text, "…0_res4b_f_branch2b_n16").empty()) << text;
+  EXPECT_FALSE(line_of(text, "…0_res5b_c_branch2b_n16").empty()) << text;
 }
 
 TEST(Summary, WithoutAnyRowItStillSpeaks) { EXPECT_FALSE(summary_table({}).empty()); }

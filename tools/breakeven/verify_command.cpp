@@ -106,6 +106,7 @@ int verify_command(const VerifyOptions& options) {
     settings.shapes.emplace_back(describe_shapes(file).path);
   }
   const Catalog catalog = interruptible(interrupt, [&] { return load_catalog(settings); });
+  print_refused(catalog);
   const std::vector<ListedCase> selected =
       select_cases(catalog, {.filter = options.filter, .user_shapes = !options.shapes.empty()});
   std::size_t unsupported = 0;
@@ -114,11 +115,12 @@ int verify_command(const VerifyOptions& options) {
   Verification verification(selected.size() - unsupported, interrupt);
   const bool complete = verify_all(catalog, selected, settings, verification);
   verification.clear();
-  fmt::print("{} of {} cases right, {} failed, {} skipped{}\n",
-             verification.count(Outcome::verified), selected.size(),
-             verification.count(Outcome::failed),
-             unsupported + verification.count(Outcome::skipped),
-             unsupported > 0 ? " (`breakeven list` says why)" : "");
+  const std::string summary = fmt::format(
+      "{} of {} cases right, {} failed, {} skipped{}{}", verification.count(Outcome::verified),
+      selected.size(), verification.count(Outcome::failed),
+      unsupported + verification.count(Outcome::skipped),
+      unsupported > 0 ? " (`breakeven list` says why)" : "", refused_text(catalog));
+  fmt::print("{}\n", wrapped(summary, 2));
   for (const ListedModule& module : catalog.modules) {
     if (!module.unavailable.empty()) {
       const std::string head = fmt::format("unavailable: {}: ", module.name);
@@ -129,7 +131,8 @@ int verify_command(const VerifyOptions& options) {
     fmt::print(stderr, "breakeven: interrupted\n");
     return kExitInterrupted;
   }
-  return verification.count(Outcome::failed) > 0 ? kExitFailed : kExitFine;
+  const bool fine = verification.count(Outcome::failed) == 0 && catalog.refused.empty();
+  return fine ? kExitFine : kExitFailed;
 }
 
 }  // namespace breakeven

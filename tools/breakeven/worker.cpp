@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <sstream>
 #include <stdexcept>
 
 #include "tools/breakeven/lines.h"
@@ -37,10 +38,15 @@ std::vector<std::string> worker_command(const WorkerSettings& settings) {
 }
 
 std::string complaint(const std::string& errors) {
-  std::string line = last_line(errors);
   constexpr std::string_view kName = "breakeven-bench: ";
-  if (line.starts_with(kName)) line.erase(0, kName.size());
-  return line.empty() ? "breakeven-bench refused its arguments without a reason" : line;
+  std::istringstream lines(errors);
+  std::string said;
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.starts_with(kName)) continue;
+    said += (said.empty() ? "" : "\n") + last_line(std::string_view(line).substr(kName.size()));
+  }
+  if (said.empty()) said = last_line(errors);
+  return said.empty() ? "breakeven-bench refused its arguments without a reason" : said;
 }
 
 }  // namespace breakeven

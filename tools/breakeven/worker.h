@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,14 @@ std::filesystem::path find_worker();
 /// The command with the flags that every call of this run shares: shapes, threads, seed.
 std::vector<std::string> worker_command(const WorkerSettings& settings);
 
-/// What a worker said on standard error when it refused its arguments: its last line, without its
-/// own name.
+/// A worker refused its arguments: one line or, of a shape file, one for each bad entry.
+class WorkerRefusal : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+/// What a worker said on standard error when it refused its arguments: the lines that bear its
+/// name, without it, else the last one.
 std::string complaint(const std::string& errors);
 
 }  // namespace breakeven

@@ -1,7 +1,8 @@
 // A worker that speaks the protocol of breakeven-bench and misbehaves on request. A case does what
 // its shape's name begins with: good, wrong, killed, aborted, hang, garbage, silent, torn, skip,
 // untimed, slow, turning (right once, wrong from then on), fading (right once, then skipped),
-// parting (right, and killed afterwards).
+// parting (right, and killed afterwards). A file of --shapes is a list of such names; those that
+// begin with bad are refused.
 //
 // FAKE_SHAPES       shapes of module `fake`, separated by blanks (those of `fake2`: the good ones)
 // FAKE_LOG          file that gets a line "<name> <threads>" when a case starts
@@ -50,7 +51,7 @@ struct Options {
   std::string module, cases, events;
   bool list = false, verify = false;
   int threads = kMostThreads;
-  std::vector<std::string> user_shapes;
+  std::vector<std::string> user_shapes, refused;
 };
 
 std::string case_name(const std::string& module, const std::string& shape) {
@@ -72,6 +73,7 @@ json listing(const Options& options) {
           {"device", "cpu"},
           {"facts", {{options.module + ".version", "1"}}},
           {"default_threads", options.threads},
+          {"refused", options.refused},
           {"cases", cases}};
 }
 
@@ -199,7 +201,13 @@ Options parse(int count, char** arguments) {
     if (argument.starts_with("--shapes=")) {
       const json shapes = json::parse(std::ifstream(value), nullptr, false);
       if (!shapes.is_array()) refuse(value + ": not JSON; see the schema");
-      for (const json& shape : shapes) options.user_shapes.push_back(shape.get<std::string>());
+      for (const json& entry : shapes) {
+        const std::string shape = entry.get<std::string>();
+        const bool bad = shape.starts_with("bad");
+        (bad ? options.refused : options.user_shapes)
+            .push_back(bad ? "shapes.json: \"" + shape + "\": its output has no rows at all"
+                           : shape);
+      }
     }
   }
   if (options.threads > kMostThreads) {
