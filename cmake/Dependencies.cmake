@@ -166,17 +166,31 @@ macro(find_cublas)
   endif()
 endmacro()
 
+# cuDNN 9 and cudnn-frontend, the C++ headers of its graph API: the wheel in .venv, or others. Without
+# CUDNN_FRONTEND_SKIP_JSON_LIB they bring a JSON library of their own.
 macro(find_cudnn)
+  find_path(CUDNN_INCLUDE cudnn_version.h HINTS ${CUDNN_ROOT} ${CUDAToolkit_INCLUDE_DIRS}
+            PATH_SUFFIXES include)
+  find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9
+               HINTS ${CUDNN_ROOT} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
+  file(GLOB cudnn_frontend_places ${PROJECT_SOURCE_DIR}/.venv/lib/python3*/site-packages)
+  find_path(CUDNN_FRONTEND_INCLUDE cudnn_frontend.h
+            HINTS ${CUDNN_FRONTEND_ROOT} ${cudnn_frontend_places} PATH_SUFFIXES include)
   if(NOT TARGET dep::cuda)
     set(missing "no CUDA toolkit")
+  elseif(NOT CUDNN_INCLUDE OR NOT CUDNN_LIBRARY)
+    set(missing "no cudnn_version.h and libcudnn; -DCUDNN_ROOT=FOLDER says where they are")
+  elseif(NOT CUDNN_FRONTEND_INCLUDE)
+    set(missing "no cudnn_frontend.h; tools/run and tools/test put it into .venv")
   else()
-    find_path(CUDNN_INCLUDE cudnn_version.h HINTS ${CUDNN_ROOT} ${CUDAToolkit_INCLUDE_DIRS})
-    find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9
-                 HINTS ${CUDNN_ROOT} ${CUDAToolkit_LIBRARY_DIR} PATH_SUFFIXES lib lib64)
-    if(CUDNN_INCLUDE AND CUDNN_LIBRARY)
-      dependency_target(cudnn LINK ${CUDNN_LIBRARY} INCLUDE ${CUDNN_INCLUDE})
+    file(STRINGS ${CUDNN_INCLUDE}/cudnn_version.h cudnn_major REGEX "define CUDNN_MAJOR +[0-9]+")
+    string(REGEX MATCH "[0-9]+$" cudnn_major "${cudnn_major}")
+    if(cudnn_major GREATER_EQUAL 9)
+      dependency_target(cudnn LINK dep::cuda ${CUDNN_LIBRARY}
+                        INCLUDE ${CUDNN_INCLUDE} ${CUDNN_FRONTEND_INCLUDE}
+                        COMPILE -DCUDNN_FRONTEND_SKIP_JSON_LIB)
     else()
-      set(missing "no cudnn_version.h and libcudnn")
+      set(missing "cuDNN ${cudnn_major} at ${CUDNN_LIBRARY}, 9 is needed")
     endif()
   endif()
 endmacro()
