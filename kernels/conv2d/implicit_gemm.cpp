@@ -228,7 +228,7 @@ std::string implicit_gemm_unsupported(const Conv& conv) {
   if (conv.layout != Conv2dLayout::nhwc) {
     return "takes NHWC alone: the channels that it multiplies lie side by side there";
   }
-  const std::string too_large = beyond_32_bits(conv.size);
+  std::string too_large = beyond_32_bits(conv.size);
   if (!too_large.empty()) return too_large;
   if (conv.size.groups > kMostGridY) return "more than 65535 groups";
   if (conv.size.stride_h * conv.size.stride_w > kMostGridY) return "a stride above 255";

@@ -104,7 +104,8 @@ struct ResidueRows {
     const int image = line / grid_h;
     const int h = first_h + (line - image * grid_h) * step_h;
     const int w = first_w + (index - line * grid_w) * step_w;
-    return static_cast<std::int64_t>((image * height + h) * width + w);
+    const int pixel = (image * height + h) * width + w;  // below 2^31, see beyond_32_bits()
+    return pixel;
   }
 };
 

@@ -156,7 +156,14 @@ BatchRunner::Attempt BatchRunner::run_worker(const std::string& module,
   while (!process.ending()) {
     Process::wait(waited, std::chrono::milliseconds(100), listener_.wake_descriptor());
     take_events(process, attempt, pending);
-    if (listener_.stop() == Stop::now) attempt.stopped = true;
+    if (listener_.stop() == Stop::now) {
+      attempt.stopped = true;
+      // What it finished since is in the pipe and is kept: the case that it is at is lost, no
+      // other.
+      process.kill();
+      while (!process.ending()) Process::wait(waited, std::chrono::milliseconds(100));
+      take_events(process, attempt, pending);
+    }
     const auto limit =
         pending.empty() ? std::chrono::milliseconds(kExitTimeout) : settings_.case_timeout;
     if (attempt.trouble.empty() && !process.ending() && Clock::now() - attempt.since > limit) {

@@ -102,6 +102,32 @@ TEST_F(InterruptTest, CtrlCKeepsWhatIsDoneAndResumeGoesOn) {
   }
 }
 
+// Cases that end while breakeven gets no processor, and is then interrupted, are not measured
+// again.
+TEST_F(InterruptTest, WhatEndedUnseenIsKept) {
+  const auto process = start(1);
+  kill(process->id(), SIGSTOP);
+  const auto started = [this] {
+    int total = 0;
+    for (const auto& [name, count] : starts()) total += count;
+    return total;
+  };
+  const int before = started();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+  while (started() < before + 3 && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  ASSERT_GE(started(), before + 3);
+  kill(process->id(), SIGINT);
+  kill(process->id(), SIGCONT);
+  finish(*process);
+  EXPECT_EQ(process->ending()->exit_code, 130) << process->errors();
+  const Finished resumed = breakeven({"run", "--resume", "--out", out().string()});
+  EXPECT_EQ(resumed.ending.exit_code, 0) << resumed.errors;
+  expect_complete();
+  expect_starts(1);
+}
+
 TEST_F(InterruptTest, KillOfBreakevenEndsItsWorkerAndLosesNothing) {
   const auto process = start(20);
   const std::vector<pid_t> workers = children(process->id());
