@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "bench/google.h"
+#include "bench/largest_batch.h"
 #include "bench/modes.h"
 #include "bench/tune_mode.h"
 
@@ -128,7 +129,9 @@ int run(const char* program, const BenchOptions& options) {
     status = tune(known_modules(), shapes.workloads, options, std::cout);
   } else {
     const ModuleInfo module = choose_module(known_modules(), options, shapes.workloads, threads);
-    status = with_module(module, shapes, options, threads, std::move(facts));
+    status = options.mode == Mode::largest_batch
+                 ? search_largest_batches(module, shapes.workloads, options, threads, std::cout)
+                 : with_module(module, shapes, options, threads, std::move(facts));
   }
   return status == 0 && incomplete ? 1 : status;
 }

@@ -124,6 +124,7 @@ const std::map<std::string_view, Setter>& bare_flags() {
   static const std::map<std::string_view, Setter> flags = {
       {"--verify", [](auto& o, auto, auto) { o.mode = Mode::verify; }},
       {"--tune", [](auto& o, auto, auto) { o.mode = Mode::tune; }},
+      {"--largest_batch", [](auto& o, auto, auto) { o.mode = Mode::largest_batch; }},
       {"--list", [](auto& o, auto, auto) { o.mode = Mode::list; }},
       {"--modules", [](auto& o, auto, auto) { o.mode = Mode::modules; }},
       {"--facts", [](auto& o, auto, auto) { o.mode = Mode::facts; }},
@@ -178,6 +179,8 @@ std::string_view help_text() {
   --tune[=TIME]      find the fastest tiling of each product of a list on this GPU, within TIME
                      (90s, 8m, 1h30m), and write it into the sources, to be built and committed
   --tune_out=FOLDER  write it there instead of into kernels/
+  --largest_batch    of each row of a training step or inference the largest batch that fits into
+                     memory: by its footprint, then by running it in a process of its own
   --list             the rows of the module, as JSON
   --modules          the modules, as JSON; opens none
   --facts            what is known of this machine (and of the module), as JSON

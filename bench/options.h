@@ -18,7 +18,7 @@ class UsageError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
-enum class Mode { run, verify, tune, list, list_names, modules, facts, help };
+enum class Mode { run, verify, tune, largest_batch, list, list_names, modules, facts, help };
 
 struct BenchOptions {
   Mode mode = Mode::run;

@@ -58,6 +58,38 @@ std::vector<Json> events_of(const std::string& path) {
   return events;
 }
 
+TEST(Program, SearchesTheLargestBatch) {
+  const std::string flags = "--module=fake --largest_batch --benchmark_filter=";
+  const std::string row = "training_step_lenet/b64/cpu/";
+  // Nine tenths of the module's 1 GiB at 10 MiB a sample.
+  const Result fits = bench(flags + row + "fits/");
+  EXPECT_EQ(fits.status, 0) << fits.error;
+  EXPECT_EQ(fits.out.rfind(row + "fits/f32: 92 (0.899 GiB of 1 GiB of memory; one call takes ", 0),
+            0u)
+      << fits.out;
+
+  const Result dies = bench(flags + row + "dies/");
+  EXPECT_EQ(dies.status, 0) << dies.error;
+  const std::string start = row + "dies/f32: ";
+  ASSERT_EQ(dies.out.rfind(start, 0), 0u) << dies.out;
+  const int batch = std::stoi(dies.out.substr(start.size()));
+  EXPECT_LE(batch, 300);
+  EXPECT_GE(batch, 280);
+  EXPECT_NE(dies.out.find("but a larger batch was killed"), std::string::npos) << dies.out;
+
+  const Result huge = bench(flags + row + "huge/");
+  EXPECT_EQ(huge.status, 1);
+  EXPECT_EQ(huge.out, row + "huge/f32: none; a batch of 1 needs 2 GiB of 1 GiB of memory\n");
+  for (const Result& result : {fits, dies, huge}) {
+    EXPECT_EQ(result.error, "");
+    EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 1) << result.out;
+  }
+  expect_usage("--module=fake --largest_batch --benchmark_filter=" + kRight,
+               "--largest_batch: " + kRight + " has no batch; choose rows of training steps");
+  expect_usage("--module=fake --largest_batch --benchmark_filter=nothing_is_called_so",
+               "matches none of");
+}
+
 TEST(Program, MistakesGetOneLineAndExit2) {
   expect_usage("--frobnicate", "unknown flag --frobnicate");
   expect_usage("--benchmark_frobnicate=1", "unknown flag --benchmark_frobnicate=1");

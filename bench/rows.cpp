@@ -46,6 +46,11 @@ Json measured_row(const Case& c, bool on_gpu, const CaseFacts& facts, const Samp
   }
   add_finite(row, "flops", cost.flops);
   add_finite(row, "bytes", cost.bytes);
+  if (const Items items = c.workload->items(); items.count > 0) {
+    row["items"] = items.count;
+    row["items_name"] = items.name;
+    add_finite(row, "items_per_second", items.count * calls / sample.batch.seconds);
+  }
   add_check(row, facts.check);
   row["verify_method"] = facts.check.method;
   row["prepare_seconds"] = facts.prepare_seconds;

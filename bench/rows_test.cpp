@@ -97,6 +97,23 @@ TEST(Rows, WhatWasNotMeasuredIsAbsent) {
   }
 }
 
+/// A workload that works through 32 tokens a call.
+class Tokens : public testing::FakeWorkload {
+ public:
+  Items items() const override { return {32, "tokens"}; }
+};
+
+TEST(Rows, TellHowManyItemsASecond) {
+  testing::FakeCase c(testing::right());
+  EXPECT_FALSE(measured_row(c.what, false, facts(), sample(), 0, 1).contains("items"));
+  const Tokens tokens;
+  c.what.workload = &tokens;
+  const Json row = measured_row(c.what, false, facts(), sample(), 0, 1);
+  EXPECT_EQ(row["items"], 32);
+  EXPECT_EQ(row["items_name"], "tokens");
+  EXPECT_DOUBLE_EQ(row["items_per_second"], 32 * 10 / 0.02);
+}
+
 TEST(Rows, AThrottledSampleIsFlagged) {
   const testing::FakeCase c(testing::right());
   Sample throttled = sample();

@@ -11,8 +11,8 @@
 
 namespace breakeven {
 
-/// Raised on every change of kernel.h that a compiled module would notice.
-inline constexpr std::uint32_t kModuleVersion = 3;
+/// Raised on every change of kernel.h or workload.h that a compiled module would notice.
+inline constexpr std::uint32_t kModuleVersion = 4;
 
 /// What a module's entry point returns. All pointers live as long as the module.
 struct ModuleEntry {

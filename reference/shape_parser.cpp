@@ -3,8 +3,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <initializer_list>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
 #include <stdexcept>
@@ -12,63 +10,15 @@
 
 #include "reference/conv2d.h"
 #include "reference/matmul.h"
+#include "reference/shape_entry.h"
 #include "reference/shapes.h"
 #include "reference/stream.h"
+#include "reference/training/training_shapes.h"
 
 namespace breakeven {
 namespace {
 
-using Json = nlohmann::json;
-using Keys = std::initializer_list<std::string_view>;
-
-constexpr double kLargestBytes = 0x1p46;  // 64 TiB: no machine that this could run on has more
-constexpr double kLargestFlops = 0x1p63;
-constexpr std::size_t kLongestName = 64;
 constexpr std::size_t kMostLines = 50;  // of one message
-
-// What is wrong with one entry, as opposed to the whole file.
-class EntryRefused : public std::runtime_error {
- public:
-  using std::runtime_error::runtime_error;
-};
-
-// What a message starts with: the file, and the entry in it.
-class Place {
- public:
-  explicit Place(std::string text) : text_(std::move(text)) {}
-  [[noreturn]] void refuse(const std::string& why) const {
-    if (in_entry_) throw EntryRefused(text_ + ": " + why);
-    throw std::runtime_error(text_ + ": " + why);
-  }
-  Place entry(std::size_t index) const {
-    return Place(fmt::format("{}: shapes[{}]", text_, index), true);
-  }
-  Place named(const std::string& name) const {
-    return Place(fmt::format("{} \"{}\"", text_, name), in_entry_);
-  }
-
- private:
-  Place(std::string text, bool in_entry) : text_(std::move(text)), in_entry_(in_entry) {}
-  std::string text_;
-  bool in_entry_ = false;
-};
-
-// A value as a message shows it: on one line, cut short. Lists and objects are only named, since
-// writing a deeply nested one out could exhaust the stack.
-std::string shown(const Json& value) {
-  if (value.is_structured()) {
-    return fmt::format("{} of {} entries", value.is_array() ? "a list" : "an object", value.size());
-  }
-  std::string text = value.dump(-1, ' ', true);
-  if (text.size() > 60) text = text.substr(0, 57) + "...";
-  return text;
-}
-
-std::string listed(const Keys& keys) {
-  std::string text;
-  for (const std::string_view key : keys) text += (text.empty() ? "" : ", ") + std::string(key);
-  return text;
-}
 
 // The library's message without its own prefix: "line 3, column 7: syntax error while ...".
 std::string syntax_message(const Json::parse_error& error) {
@@ -100,62 +50,6 @@ Json parse_json(std::string_view text, const Place& file) {
   }
 }
 
-void require_object(const Json& value, const Place& place) {
-  if (!value.is_object()) place.refuse("must be an object {...}, but is " + shown(value));
-}
-
-void allow_keys(const Json& object, const Keys& keys, const Place& place) {
-  for (const auto& [key, value] : object.items()) {
-    if (std::find(keys.begin(), keys.end(), key) == keys.end()) {
-      place.refuse(fmt::format("unknown key {}; there are {}", shown(key), listed(keys)));
-    }
-  }
-}
-
-const Json& required(const Json& object, const std::string& key, const Place& place) {
-  const auto found = object.find(key);
-  if (found == object.end()) place.refuse(fmt::format("{} is missing", key));
-  return *found;
-}
-
-std::string text_or(const Json& object, const std::string& key, const Place& place) {
-  if (!object.contains(key)) return "";
-  if (!object[key].is_string()) place.refuse(key + " must be text, but is " + shown(object[key]));
-  return object[key].get<std::string>();
-}
-
-bool flag_or_false(const Json& object, const std::string& key, const Place& place) {
-  if (!object.contains(key)) return false;
-  if (!object[key].is_boolean()) {
-    place.refuse(key + " must be true or false, but is " + shown(object[key]));
-  }
-  return object[key].get<bool>();
-}
-
-std::int64_t whole_number_of(const Json& value, const std::string& key, std::int64_t low,
-                             const Place& place) {
-  // Numbers beyond 64 bits arrive here as floating point.
-  const bool beyond = value.is_number_float() && std::fabs(value.get<double>()) >= 0x1p63;
-  if (beyond || (value.is_number_unsigned() && value.get<std::uint64_t>() > INT64_MAX)) {
-    place.refuse(fmt::format("{} is {}, too large for any machine", key, shown(value)));
-  }
-  if (!value.is_number_integer() || value.get<std::int64_t>() < low) {
-    place.refuse(
-        fmt::format("{} must be a whole number from {} up, but is {}", key, low, shown(value)));
-  }
-  return value.get<std::int64_t>();
-}
-
-std::int64_t whole_number(const Json& object, const std::string& key, const Place& place) {
-  return whole_number_of(required(object, key, place), key, 1, place);
-}
-
-// The number at `key`, from `low` up, or `low` where there is none.
-std::int64_t whole_number_or(const Json& object, const std::string& key, std::int64_t low,
-                             const Place& place) {
-  return object.contains(key) ? whole_number_of(object[key], key, low, place) : low;
-}
-
 // Beyond that, readers of results take a network's list for a broken one.
 std::int64_t times_of(const Json& entry, const Place& place) {
   constexpr std::int64_t kMost = 1000000;
@@ -167,36 +61,6 @@ std::int64_t times_of(const Json& entry, const Place& place) {
         fmt::format("times must be a whole number from 1 to {}, but is {}", kMost, shown(value)));
   }
   return times;
-}
-
-std::string identifier(const Json& object, const std::string& key, const Place& place) {
-  const Json& value = required(object, key, place);
-  std::string name = value.is_string() ? value.get<std::string>() : "";
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_';
-  };
-  if (name.empty() || name.size() > kLongestName || !(name[0] >= 'a' && name[0] <= 'z') ||
-      !std::all_of(name.begin(), name.end(), allowed)) {
-    place.refuse(
-        fmt::format("{} {} must be 1 to 64 lower-case letters, digits and _, a letter "
-                    "first",
-                    key, shown(value)));
-  }
-  return name;
-}
-
-// `bytes` and `flops` are estimates in floating point, which can't overflow.
-void require_possible(double bytes, double flops, const Place& place) {
-  if (bytes > kLargestBytes) {
-    place.refuse(
-        fmt::format("its operands need {:.3g} TB of memory in f32, and 70 TB is the most "
-                    "that is accepted; make it smaller",
-                    bytes / 1e12));
-  }
-  if (flops > kLargestFlops) {
-    place.refuse(
-        fmt::format("one call takes {:.3g} operations, over 2^63; make it smaller", flops));
-  }
 }
 
 std::unique_ptr<Workload> make_matmul(const Json& entry, const std::string& name,
@@ -308,6 +172,7 @@ std::vector<Shape> single(std::unique_ptr<Workload> workload) {
 std::vector<Shape> make_workloads(const std::string& operation, const Json& entry,
                                   const std::string& name, const Place& place) {
   if (operation == "conv2d") return make_conv2d(entry, name, place);
+  if (operation == "training") return make_training(entry, name, place);
   return single(operation == "matmul" ? make_matmul(entry, name, place)
                                       : make_stream(entry, name, place));
 }
@@ -379,12 +244,16 @@ ShapeFile parse_shapes(std::string_view text, const std::string& file, TakenName
   require_object(root, place);
   allow_keys(root, {"operation", "source", "network", "shapes"}, place);
   const Json& operation = required(root, "operation", place);
-  if (operation != "conv2d" && operation != "matmul" && operation != "stream") {
-    place.refuse(
-        fmt::format("operation must be conv2d, matmul or stream, but is {}", shown(operation)));
+  if (operation != "conv2d" && operation != "matmul" && operation != "stream" &&
+      operation != "training") {
+    place.refuse(fmt::format("operation must be conv2d, matmul, stream or training, but is {}",
+                             shown(operation)));
   }
   const std::string source = text_or(root, "source", place);
   const std::string network = root.contains("network") ? identifier(root, "network", place) : "";
+  if (operation == "training" && !network.empty()) {
+    place.refuse("a training step is no layer of a network; remove the key network");
+  }
   const Json& entries = required(root, "shapes", place);
   if (!entries.is_array() || entries.empty()) {
     place.refuse("shapes must be a list [...] of at least one entry, but is " + shown(entries));

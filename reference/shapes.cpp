@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "reference/peak.h"
+#include "reference/training/convergence.h"
 
 namespace breakeven {
 
@@ -56,6 +57,7 @@ std::vector<std::unique_ptr<Workload>> built_in_workloads() {
   std::vector<std::unique_ptr<Workload>> workloads;
   for (Shape& shape : built_in_shapes()) workloads.push_back(std::move(shape.workload));
   workloads.push_back(std::make_unique<Peak>());
+  for (auto& workload : convergence_workloads()) workloads.push_back(std::move(workload));
   return workloads;
 }
 

@@ -44,7 +44,7 @@ std::vector<Shape> parse_built_in_shapes(std::string_view text, const std::strin
 /// The workloads of reference/shapes/*.json, which the build embeds, in the files' order.
 std::vector<Shape> built_in_shapes();
 
-/// Workloads of all built-in shapes and the peak.
+/// Workloads of all built-in shapes, the peak and training to a target.
 std::vector<std::unique_ptr<Workload>> built_in_workloads();
 
 /// A user's file. Names of built-in shapes are taken beside those in `taken`. Throws

@@ -27,6 +27,12 @@ struct Cost {
   double bytes;
 };
 
+/// What a call works through, for rates such as tokens per second; a count of 0: nothing of note.
+struct Items {
+  double count = 0;
+  std::string name = {};  ///< "samples", "tokens"
+};
+
 /// The verdict on one answer. A NaN or infinite answer has an infinite error.
 struct Check {
   double error;        ///< largest error found, in the unit of `limit`
@@ -59,6 +65,7 @@ class Workload {
   /// Dimension names and values in the field's order, e.g. m, n, k.
   virtual std::vector<std::pair<std::string, std::int64_t>> dimensions() const = 0;
   virtual Cost cost(Precision precision) const = 0;
+  virtual Items items() const { return {}; }
   virtual std::vector<Operand> inputs(Precision precision) const = 0;
   virtual Operand output(Precision precision) const = 0;
 

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "reports/charts.h"
+#include "reports/training.h"
 
 namespace breakeven {
 namespace {
@@ -46,13 +47,17 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
     }
     for (const Answer& answer : run.answers) add(speedup_chart(run, answer));
     for (const auto& [op, precision] : kinds) {
+      // Models have charts of their own, of items against the batch.
+      if (is_training(op)) continue;
       add(throughput_chart(run, styles, op, precision));
       add(share_chart(run, styles, op, precision));
     }
     for (const std::string& device : devices) add(roofline_chart(run, device));
     for (const auto& [op, precision] : kinds) {
-      if (op != "stream") add(threads_chart(run, styles, op, precision));
+      const bool part = is_training(op) && !op.starts_with("training_step_");
+      if (op != "stream" && !part) add(threads_chart(run, styles, op, precision));
     }
+    for (Chart& chart : training_charts(run, styles)) charts.push_back(std::move(chart));
   }
   // Names from different files may look alike once they are made safe.
   std::set<std::string> ids;

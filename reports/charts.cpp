@@ -24,13 +24,6 @@ std::string safe_id(const std::string& text) {
   return id;
 }
 
-Chart make_chart(const Run& run, const std::string& section, const std::string& name,
-                 const std::string& caption, Plot plot) {
-  plot.id = safe_id(fmt::format("{}-{}-{}", section, run.label, name));
-  plot.title = caption;
-  return {plot.id, section, caption, render_svg(plot)};
-}
-
 bool streams(const std::string& op) { return op == "stream"; }
 
 std::optional<double> rate_of(const Case& c) {
@@ -179,6 +172,13 @@ Point ratio_point(const Pair& pair, const Estimate& ratio) {
 }
 
 }  // namespace
+
+Chart make_chart(const Run& run, const std::string& section, const std::string& name,
+                 const std::string& caption, Plot plot) {
+  plot.id = safe_id(fmt::format("{}-{}-{}", section, run.label, name));
+  plot.title = caption;
+  return {plot.id, section, caption, render_svg(plot)};
+}
 
 std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
   if (answer.pairs.size() < 2 || !(answer.pairs.front()->size > 0)) return std::nullopt;

@@ -48,6 +48,13 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device);
 std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,
                                    const std::string& precision);
 
+/// A drawing as a chart of a section; the name is unique in its section and run.
+Chart make_chart(const Run& run, const std::string& section, const std::string& name,
+                 const std::string& caption, Plot plot);
+
+/// charts_training.cpp: samples or tokens per second against the batch, and loss curves.
+std::vector<Chart> training_charts(const Run& run, const Styles& styles);
+
 /// All of them in the order of the page.
 std::vector<Chart> make_charts(const std::vector<Run>& runs);
 

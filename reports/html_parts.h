@@ -23,8 +23,10 @@ std::string ladder_html(const Page& page);
 // html_networks.cpp
 std::string networks_html(const Page& page);
 
-// html_tables.cpp
+// html_training.cpp
 std::string training_html(const Page& page);
+
+// html_tables.cpp
 std::string precision_html(const Page& page);
 std::string energy_html(const Page& page);
 std::string claims_html(const Page& page);

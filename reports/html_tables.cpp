@@ -1,4 +1,4 @@
-// Sections 7 to 11: what is told in tables, and what these files can't tell.
+// Sections 8 to 11: what is told in tables, and what these files can't tell.
 
 #include <fmt/format.h>
 
@@ -17,8 +17,6 @@ std::string run_cell(const Page& page, const Run& run) {
   return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
 }
 
-bool starts_with(const std::string& text, const char* prefix) { return text.rfind(prefix, 0) == 0; }
-
 std::string counter_cell(const Case& c, const char* key, std::string (*format)(double)) {
   const auto value = c.counter(key);
   return "<td class=\"n\">" + (value ? format(*value) : "–");
@@ -27,29 +25,6 @@ std::string counter_cell(const Case& c, const char* key, std::string (*format)(d
 std::string joules(double value) { return format_number(value) + " J"; }
 
 }  // namespace
-
-std::string training_html(const Page& page) {
-  std::string rows;
-  for (const Run& run : page.runs) {
-    for (const Case& c : run.cases) {
-      const bool step =
-          starts_with(c.segments.op, "training") || starts_with(c.segments.op, "inference");
-      if (!step || !c.seconds) continue;
-      rows += fmt::format(
-          "<tr><td>{}<a href=\"#{}\">{} {}</a><td>{}<td>{}<td>{}"
-          "<td class=\"n\">{}</tr>\n",
-          run_cell(page, run), case_id(run, c), escape_html(c.segments.op),
-          escape_html(c.segments.shape), escape_html(c.segments.device),
-          escape_html(c.segments.implementation), escape_html(c.segments.precision),
-          format_seconds(c.seconds->value));
-    }
-  }
-  if (rows.empty()) return absent("Not shown: these files hold no training or inference row.");
-  return "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Step<th scope=\"col\">Device"
-         "<th scope=\"col\">Implementation<th scope=\"col\">Precision<th scope=\"col\">Time"
-         "</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div>\n";
-}
 
 std::string precision_html(const Page& page) {
   std::string rows;

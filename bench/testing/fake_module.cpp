@@ -1,12 +1,14 @@
 // A kernel module for tests of the programs: competitors for matmul, most of which misbehave.
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstring>
 #include <limits>
 #include <memory>
 #include <thread>
+#include <vector>
 
 #include "kernels/module.h"
 #include "reference/matmul.h"
@@ -112,6 +114,44 @@ void add_matmul(Registry& registry, const char* name, PlainMatmul::Then then) {
   registry.add(std::move(implementation));
 }
 
+/// A step that computes nothing, and dies of batches above 300, though its footprint of 1 MiB a
+/// sample allows about 900.
+class FakeStep : public Kernel {
+ public:
+  explicit FakeStep(const Workload& workload)
+      : batch_(workload.dimensions()[0].second),
+        answer_(workload.output(Precision::f32).elements) {}
+  void run() override {
+    if (batch_ > 300) std::raise(SIGKILL);
+    std::fill(answer_.begin(), answer_.end(), 1.0F);
+  }
+  void poison_output() override {
+    std::memset(answer_.data(), 0xFF, answer_.size() * sizeof(float));
+  }
+  std::span<const std::byte> output() override { return std::as_bytes(std::span(answer_)); }
+
+ private:
+  std::int64_t batch_;
+  std::vector<float> answer_;
+};
+
+void add_step(Registry& registry, const char* name, std::size_t bytes_a_sample) {
+  Implementation implementation;
+  implementation.op = "training_step_lenet";
+  implementation.name = name;
+  implementation.precisions = {Precision::f32};
+  implementation.caches = {Cache::warm};
+  implementation.threaded = false;
+  implementation.footprint_bytes = [bytes_a_sample](const Workload& workload, Precision,
+                                                    const Options&) {
+    return static_cast<std::size_t>(workload.dimensions()[0].second) * bytes_a_sample;
+  };
+  implementation.load = [](const Workload& workload, Precision, const Options&) {
+    return std::make_unique<FakeStep>(workload);
+  };
+  registry.add(std::move(implementation));
+}
+
 /// A table of one line a case, as "shape precision implementation way".
 TuningTable tuning_table() {
   TuningTable table;
@@ -147,6 +187,9 @@ void add_kernels(Registry& registry) {
   });
   add_matmul(registry, "unavailable", [](std::vector<float>&) {});
   add_matmul(registry, "eats_memory", eat_memory);
+  add_step(registry, "dies", std::size_t{1} << 20);
+  add_step(registry, "fits", std::size_t{10} << 20);
+  add_step(registry, "huge", std::size_t{1} << 31);
 }
 
 class WallClock : public Device {

@@ -13,9 +13,9 @@
 
 #include "kernels/conv2d/cudnn_graph.h"
 #include "kernels/conv2d/cudnn_plan.h"
+#include "kernels/conv2d/cudnn_step.h"
 #include "kernels/cuda/buffered_kernel.h"
 #include "kernels/cuda/device.h"
-#include "kernels/cuda/stream_timer.h"
 #include "kernels/cuda/tf32_override.h"
 #include "reference/conv2d.h"
 
@@ -25,89 +25,6 @@ namespace {
 
 /// fused: what the row asks for as one graph; unfused: the convolution, then bias and ReLU.
 enum class Variant { fused, unfused, winograd };
-
-// One graph with its memory, from the search for a plan to its launches.
-class Step final : public PlanSource {
- public:
-  /// `operands` as GraphWork orders them, the result last.
-  Step(CudnnGraph graph, std::vector<void*> operands)
-      : graph_(std::move(graph)), operands_(std::move(operands)) {}
-
-  /// Throws Unsupported where no plan is left, CudaError where a trial broke the device.
-  void choose(Precision precision, Conv2dOp op, Algorithm algorithm) {
-    graph_.submit(cudnn_handle());
-    graph_.find_plans();
-    std::size_t free_bytes = 0, total_bytes = 0;
-    check(cudaMemGetInfo(&free_bytes, &total_bytes));
-    try {
-      choice_ = choose_plan(*this, plan_rules(precision, op, algorithm, free_bytes));
-    } catch (const Unsupported&) {
-      // An error that sticks is no lack of plans.
-      check(cudaStreamSynchronize(work_stream()));
-      throw;
-    }
-    workspace_ = DeviceBuffer();
-    workspace_ = DeviceBuffer(choice_.workspace_bytes);
-    graph_.bind(choice_.plan, operands_, workspace_.data());
-    timer_.reset();
-  }
-
-  void launch() { graph_.launch(); }
-
-  void add_facts(Facts& facts, const std::string& prefix) const {
-    facts[prefix + "plan"] = graph_.name(choice_.plan);
-    facts[prefix + "notes"] = notes_text(graph_.notes(choice_.plan));
-    facts[prefix + "workspace_bytes"] = std::to_string(choice_.workspace_bytes);
-    facts[prefix + "plans"] = tally_text(choice_.tally);
-  }
-
-  std::size_t size() const override { return graph_.plans(); }
-  std::string name(std::size_t plan) const override { return graph_.name(plan); }
-  PlanNotes notes(std::size_t plan) const override { return graph_.notes(plan); }
-  void release(std::size_t plan) override { graph_.release(plan); }
-
-  std::size_t build(std::size_t plan) override {
-    built_bytes_ = graph_.build(plan);
-    return built_bytes_;
-  }
-
-  double seconds(std::size_t plan, double best) override {
-    grow_workspace();
-    graph_.bind(plan, operands_, workspace_.data());
-    // Whatever is loaded or compiled at the first call must not wait behind the timer's blocker.
-    try {
-      launch();
-      check(cudaStreamSynchronize(work_stream()));
-    } catch (...) {
-      cudaGetLastError();  // seen here; it must not surface at the next launch
-      throw;
-    }
-    constexpr std::int64_t kLaunches = 16;  // layout changes, memset, product, reduction, with room
-    if (!timer_) timer_ = std::make_unique<StreamTimer>(work_stream(), nullptr);
-    timer_->set_call([this] { launch(); });
-    return trial_seconds(*timer_, kLaunches, best);
-  }
-
- private:
-  void grow_workspace() {
-    if (workspace_.bytes() >= built_bytes_) return;
-    workspace_ = DeviceBuffer();
-    try {
-      workspace_ = DeviceBuffer(built_bytes_);
-    } catch (const CudaError& error) {
-      if (error.code() != cudaErrorMemoryAllocation) throw;
-      cudaGetLastError();
-      throw NoWorkspace(error.what());
-    }
-  }
-
-  CudnnGraph graph_;
-  std::vector<void*> operands_;
-  DeviceBuffer workspace_;
-  std::size_t built_bytes_ = 0;  // of the plan built last
-  std::unique_ptr<StreamTimer> timer_;
-  PlanChoice choice_;
-};
 
 GraphWork work_of(Conv2dOp op) {
   switch (op) {
@@ -146,20 +63,25 @@ class Cudnn final : public BufferedKernel {
     };
     if (variant == Variant::unfused) {
       sums_ = DeviceBuffer(sums_bytes(conv, precision));
-      steps_.push_back(std::make_unique<Step>(graph(GraphWork::forward_sums),
-                                              std::vector{operands[0], operands[1], sums_.data()}));
+      steps_.push_back(std::make_unique<CudnnStep>(
+          graph(GraphWork::forward_sums), std::vector{operands[0], operands[1], sums_.data()}));
       steps_.push_back(
-          std::make_unique<Step>(graph(GraphWork::bias_relu_alone),
-                                 std::vector{sums_.data(), operands[2], result().data()}));
+          std::make_unique<CudnnStep>(graph(GraphWork::bias_relu_alone),
+                                      std::vector{sums_.data(), operands[2], result().data()}));
     } else {
       operands.push_back(result().data());
-      steps_.push_back(std::make_unique<Step>(graph(work_of(op_)), operands));
+      steps_.push_back(std::make_unique<CudnnStep>(graph(work_of(op_)), operands));
     }
   }
 
   /// Searches the plans; their trials write the output.
   void prepare() override {
-    for (const auto& step : steps_) step->choose(precision_, op_, algorithm_);
+    workspaces_.clear();
+    for (const auto& step : steps_) {
+      step->choose(precision_, op_, algorithm_);
+      workspaces_.emplace_back(step->workspace_bytes());
+      step->bind(workspaces_.back().data());
+    }
   }
 
   void run() override {
@@ -180,7 +102,8 @@ class Cudnn final : public BufferedKernel {
   Precision precision_;
   Algorithm algorithm_;
   DeviceBuffer sums_;  // unfused: what lies between the two graphs
-  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<std::unique_ptr<CudnnStep>> steps_;
+  std::vector<DeviceBuffer> workspaces_;  // by step
 };
 
 std::string unsupported(Precision precision) {

@@ -1,5 +1,5 @@
 // OpenBLAS: im2col and a matrix product, the convolution of Caffe and of every program that has a
-// BLAS and nothing else (kernels/conv2d/openblas_im2col.h). A 1x1 filter of stride 1 needs no
+// BLAS and nothing else (kernels/conv2d/im2col_program.h). A 1x1 filter of stride 1 needs no
 // im2col. Bound by the FMA units where a filter has many channels, by the copies of im2col where it
 // has few. Depthwise convolutions are a direct loop (kernels/conv2d/depthwise_host.h).
 #include "kernels/host/openblas.h"

@@ -114,17 +114,17 @@ inline double seconds_between(const Event& from, const Event& to) {
 }
 
 /// A captured graph, ready to launch. Takes over `graph`.
-class Graph {
+class CapturedGraph {
  public:
-  explicit Graph(cudaGraph_t graph) : graph_(graph) {}
-  ~Graph() {
+  explicit CapturedGraph(cudaGraph_t graph) : graph_(graph) {}
+  ~CapturedGraph() {
     if (executable_) cudaGraphExecDestroy(executable_);
     if (graph_) cudaGraphDestroy(graph_);
   }
-  Graph(Graph&& other) noexcept
+  CapturedGraph(CapturedGraph&& other) noexcept
       : graph_(std::exchange(other.graph_, nullptr)),
         executable_(std::exchange(other.executable_, nullptr)) {}
-  Graph& operator=(Graph&& other) noexcept {
+  CapturedGraph& operator=(CapturedGraph&& other) noexcept {
     std::swap(graph_, other.graph_);
     std::swap(executable_, other.executable_);
     return *this;

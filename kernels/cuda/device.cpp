@@ -60,7 +60,7 @@ void add(Facts& facts, const std::string& key, const std::optional<Value>& value
 }
 
 // One run() as a graph. Throws what run() throws while it is captured.
-Graph capture(Kernel& kernel, cudaStream_t stream) {
+CapturedGraph capture(Kernel& kernel, cudaStream_t stream) {
   check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
   std::exception_ptr failure;
   try {
@@ -76,7 +76,7 @@ Graph capture(Kernel& kernel, cudaStream_t stream) {
     if (failure) std::rethrow_exception(failure);
     check(end);
   }
-  return Graph(graph);
+  return CapturedGraph(graph);
 }
 
 }  // namespace

@@ -74,7 +74,7 @@ class CudaDevice final : public Device {
   StreamTimer timer_;
   Options options_;
   const Kernel* prepared_ = nullptr;
-  std::optional<Graph> graph_;
+  std::optional<CapturedGraph> graph_;
   TimingPlan plan_;
 };
 

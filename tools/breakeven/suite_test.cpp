@@ -46,6 +46,55 @@ bool chooses(const std::string& suite, const std::string& name) {
   });
 }
 
+// One run to the target is a row's time; slow implementations only show their first steps.
+TEST(Suite, ConvergenceTrainsEveryModelToItsTarget) {
+  EXPECT_EQ(find_suite("convergence").max_rounds, 1);
+  for (const char* name :
+       {"convergence_mlp/digits/cpu/reference/f64", "convergence_lenet/digits/cpu/openblas/f32",
+        "convergence_mlp/digits/cpu/onednn/bf16", "convergence_gpt/text/cpu/onednn/bf16",
+        "convergence_gpt/text/gpu/handwritten/bf16",
+        "convergence_gpt/text_first_steps/cpu/reference/f64"}) {
+    EXPECT_TRUE(chooses("convergence", name)) << name;
+  }
+  for (const char* name :
+       {"convergence_gpt/text/cpu/reference/f64", "convergence_mlp/digits/cpu/naive/f32",
+        "convergence_mlp/digits/cpu/openblas/f32/threads:1", "matmul/square_64/cpu/openblas/f32"}) {
+    EXPECT_FALSE(chooses("convergence", name)) << name;
+  }
+  for (const char* suite : {"quick", "standard", "full"}) {
+    EXPECT_FALSE(chooses(suite, "convergence_mlp/digits/cpu/openblas/f32")) << suite;
+  }
+}
+
+// Quick shows steps, phases and inference; what fp64 checks for hours is in no suite.
+TEST(Suite, TrainingIsInEachTier) {
+  for (const char* name :
+       {"training_step_mlp/b128/cpu/onednn/bf16", "training_backward_mlp/b128/cpu/onednn/f32",
+        "inference_lenet/b64/cpu/openblas/f32",
+        "training_step_lenet/b64/gpu/handwritten/bf16/launch:graph"}) {
+    for (const char* suite : {"quick", "standard", "full"}) {
+      EXPECT_TRUE(chooses(suite, name)) << suite << " " << name;
+    }
+  }
+  // An ablation: unfused, fused, bf16, graph.
+  for (const char* rest : {"cpu/onednn_unfused/f32", "cpu/onednn/f32", "cpu/onednn/bf16",
+                           "gpu/handwritten_unfused/f32", "gpu/handwritten/f32",
+                           "gpu/handwritten/bf16", "gpu/handwritten/bf16/launch:graph"}) {
+    EXPECT_TRUE(chooses("standard", std::string("training_step_gpt/tiny_b8/") + rest)) << rest;
+  }
+  for (const int batch : {1, 16, 128, 256, 1024}) {
+    EXPECT_TRUE(
+        chooses("standard", "training_step_mlp/b" + std::to_string(batch) + "/cpu/onednn/f32"));
+  }
+  EXPECT_TRUE(chooses("full", "training_step_gpt/gpt2_124m_b1_t256/cpu/onednn/f32"));
+  for (const char* suite : {"quick", "standard", "full"}) {
+    for (const char* shape : {"resnet50/imagenet_b64", "gpt/gpt2_124m_b4_t1024"}) {
+      EXPECT_FALSE(chooses(suite, std::string("training_step_") + shape + "/cpu/onednn/f32"));
+    }
+  }
+  EXPECT_TRUE(chooses("full", "matmul/square_64/cpu/openblas/f32"));
+}
+
 // A network's sum needs every layer in the same implementations: none may fall through a pattern.
 TEST(Suite, StandardHoldsEveryLayerOfResnet50) {
   const auto file = nlohmann::json::parse(resnet50_layers().at(0).second);

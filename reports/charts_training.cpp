@@ -1,0 +1,123 @@
+// Charts of section 7: rates against the batch, and loss curves.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "reports/charts.h"
+#include "reports/text.h"
+#include "reports/training.h"
+
+namespace breakeven {
+namespace {
+
+std::string machine_of(const Run& run) {
+  return run.label.empty() ? "" : fmt::format(" (run {})", run.label);
+}
+
+// A rate scales with 1 / time, so its interval is the time's turned round.
+Point rate_point(const Case& c) {
+  const double rate = *items_per_second(c);
+  const double batch = c.counter("n").value_or(0);
+  Point point{batch, rate, {}, {}, ""};
+  if (c.seconds->interval.coverage > 0) {
+    point.low = rate * c.seconds->value / c.seconds->interval.high;
+    point.high = rate * c.seconds->value / c.seconds->interval.low;
+  }
+  point.tip = fmt::format("batch {:.0f}: {} {} per second", batch, format_number(rate),
+                          c.text("items_name"));
+  return point;
+}
+
+std::optional<Chart> sweep_chart(const Run& run, const Styles& styles,
+                                 const std::vector<TrainingRow>& rows, const std::string& model,
+                                 const std::string& sweep) {
+  Plot plot;
+  std::map<std::string, Series> by_way;
+  std::string items;
+  bool swept = false;
+  for (const TrainingRow& row : rows) {
+    if (row.model != model || sweep_name(row.name.shape) != sweep || row.step == nullptr ||
+        row.name.options.contains("threads") || row.name.options.contains("cache") ||
+        !items_per_second(*row.step)) {
+      continue;
+    }
+    const std::string way = way_text(row.name);
+    Series& series = by_way[way];
+    series.label = way;
+    series.style = styles.of(row.name.implementation);
+    series.dashed = row.name.precision != "f32" || !row.name.options.empty();
+    series.points.push_back(rate_point(*row.step));
+    swept = swept || series.points.size() > 1;
+    items = row.step->text("items_name");
+  }
+  if (!swept) return std::nullopt;
+  for (auto& [way, series] : by_way) {
+    std::sort(series.points.begin(), series.points.end(),
+              [](const Point& a, const Point& b) { return a.x < b.x; });
+    plot.series.push_back(std::move(series));
+  }
+  plot.x = {"batch", true, true};
+  plot.y = {items.empty() ? "per second" : items + " per second", true, false};
+  plot.description = fmt::format(
+      "{} per second of whole training steps of {} against the batch, log-log, by implementation "
+      "and precision.",
+      items, model);
+  return make_chart(run, "training", "sweep-" + model + "-" + sweep,
+                    fmt::format("Training {} by batch{}", model, machine_of(run)), std::move(plot));
+}
+
+std::optional<Chart> loss_chart(const Run& run, const Styles& styles,
+                                const std::vector<Convergence>& all, const std::string& model,
+                                const std::string& shape) {
+  Plot plot;
+  for (const Convergence& each : all) {
+    const CaseName& name = each.row->segments;
+    if (each.model != model || name.shape != shape || each.losses.empty()) continue;
+    Series series;
+    series.label = way_text(name);
+    series.style = styles.of(name.implementation);
+    series.dashed = name.precision != "f32";
+    series.markers = false;
+    for (std::size_t i = 0; i < each.losses.size(); ++i) {
+      series.points.push_back({static_cast<double>(i + 1),
+                               each.losses[i],
+                               {},
+                               {},
+                               fmt::format("step {}: {}", i + 1, format_number(each.losses[i]))});
+    }
+    plot.series.push_back(std::move(series));
+  }
+  if (plot.series.empty()) return std::nullopt;
+  plot.x = {"step", false, false};
+  plot.y = {"loss", false, false};
+  plot.description = fmt::format(
+      "Loss of the first steps of {} from the same seed and data, one line per implementation, "
+      "device and precision.",
+      model);
+  return make_chart(run, "training", "loss-" + model + "-" + shape,
+                    fmt::format("Loss curves of {} {}{}", model, shape, machine_of(run)),
+                    std::move(plot));
+}
+
+}  // namespace
+
+std::vector<Chart> training_charts(const Run& run, const Styles& styles) {
+  std::vector<Chart> charts;
+  const auto add = [&charts](std::optional<Chart> chart) {
+    if (chart) charts.push_back(std::move(*chart));
+  };
+  const std::vector<TrainingRow> rows = training_rows(run);
+  std::set<std::pair<std::string, std::string>> sweeps;
+  for (const TrainingRow& row : rows) sweeps.emplace(row.model, sweep_name(row.name.shape));
+  for (const auto& [model, sweep] : sweeps) add(sweep_chart(run, styles, rows, model, sweep));
+  const std::vector<Convergence> all = convergences(run);
+  std::set<std::pair<std::string, std::string>> curves;
+  for (const Convergence& each : all) curves.emplace(each.model, each.row->segments.shape);
+  for (const auto& [model, shape] : curves) add(loss_chart(run, styles, all, model, shape));
+  return charts;
+}
+
+}  // namespace breakeven

@@ -1,0 +1,180 @@
+#include "reports/training.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <tuple>
+
+namespace breakeven {
+namespace {
+
+constexpr std::string_view kConvergence = "convergence_";
+
+struct Part {
+  std::string_view prefix;
+  const Case* TrainingRow::*place;
+};
+
+constexpr Part kParts[] = {{"training_step_", &TrainingRow::step},
+                           {"training_forward_", &TrainingRow::forward},
+                           {"training_backward_", &TrainingRow::backward},
+                           {"training_update_", &TrainingRow::update},
+                           {"inference_", &TrainingRow::inference}};
+
+using Options = std::map<std::string, std::string>;
+
+const Options kGraph = {{"launch", "graph"}};
+
+// The row of these segments, or null where there is none with a whole step.
+const Case* step_of(const std::vector<TrainingRow>& rows, const TrainingRow& like,
+                    const std::string& implementation, const std::string& precision,
+                    const Options& options) {
+  for (const TrainingRow& row : rows) {
+    const CaseName& name = row.name;
+    if (row.model == like.model && name.shape == like.name.shape &&
+        name.device == like.name.device && name.implementation == implementation &&
+        name.precision == precision && name.options == options) {
+      return row.step;
+    }
+  }
+  return nullptr;
+}
+
+std::optional<Estimate> times_as_fast(const Case& slow, const Case& fast) {
+  const std::vector<double> ratios = paired_log_ratios(slow.round_seconds(), fast.round_seconds());
+  if (ratios.empty()) return std::nullopt;
+  return ratio_estimate(ratios);
+}
+
+}  // namespace
+
+std::optional<Estimate> TrainingRow::step_to_inference() const {
+  if (step == nullptr || inference == nullptr) return std::nullopt;
+  return times_as_fast(*step, *inference);
+}
+
+bool is_training(const std::string& op) {
+  return op.starts_with(kConvergence) ||
+         std::any_of(std::begin(kParts), std::end(kParts),
+                     [&](const Part& part) { return op.starts_with(part.prefix); });
+}
+
+std::optional<double> items_per_second(const Case& c) {
+  const auto items = c.counter("items");
+  if (!c.seconds || !items || !(*items > 0)) return std::nullopt;
+  return *items / c.seconds->value;
+}
+
+std::vector<TrainingRow> training_rows(const Run& run) {
+  using Key =
+      std::tuple<std::string, double, std::string, std::string, std::string, std::string, Options>;
+  std::map<std::pair<std::string, std::string>, double> sizes;  // the same for all parts of a row
+  std::vector<std::tuple<const Case*, std::string, const Part*>> found;
+  for (const Case& c : run.cases) {
+    for (const Part& part : kParts) {
+      if (!c.segments.op.starts_with(part.prefix) || !c.seconds) continue;
+      const std::string model = c.segments.op.substr(part.prefix.size());
+      double& size = sizes[{model, c.segments.shape}];
+      size = std::max(size, c.counter("flops").value_or(0));
+      found.emplace_back(&c, model, &part);
+    }
+  }
+  std::map<Key, TrainingRow> rows;
+  for (const auto& [c, model, part] : found) {
+    const CaseName& name = c->segments;
+    TrainingRow& row = rows[{model, sizes.at({model, name.shape}), name.shape, name.device,
+                             name.precision, name.implementation, name.options}];
+    row.model = model;
+    row.name = name;
+    row.name.op.clear();
+    row.*(part->place) = c;
+  }
+  std::vector<TrainingRow> list;
+  for (auto& [key, row] : rows) list.push_back(std::move(row));
+  return list;
+}
+
+std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
+  constexpr std::string_view kUnfused = "_unfused";
+  std::vector<Ablation> all;
+  for (const TrainingRow& row : rows) {
+    const CaseName& name = row.name;
+    if (!name.implementation.ends_with(kUnfused) || name.precision != "f32" ||
+        !name.options.empty() || row.step == nullptr) {
+      continue;
+    }
+    Ablation ablation{row.model,
+                      name.shape,
+                      name.device,
+                      name.implementation.substr(0, name.implementation.size() - kUnfused.size()),
+                      {{"unfused", row.step, std::nullopt}}};
+    const auto add = [&](const char* stage, const std::string& precision, const Options& options) {
+      const Case* step = step_of(rows, row, ablation.implementation, precision, options);
+      if (step == nullptr) return false;
+      ablation.stages.push_back({stage, step, times_as_fast(*row.step, *step)});
+      return true;
+    };
+    add("fused", "f32", {});
+    const bool bf16 = add("bf16", "bf16", {});
+    add("graph", bf16 ? "bf16" : "f32", kGraph);
+    if (ablation.stages.size() > 1) all.push_back(std::move(ablation));
+  }
+  return all;
+}
+
+std::vector<Convergence> convergences(const Run& run) {
+  std::vector<Convergence> all;
+  for (const Case& c : run.cases) {
+    if (!c.segments.op.starts_with(kConvergence) || !c.seconds) continue;
+    const std::string label = c.text("label");
+    all.push_back({c.segments.op.substr(kConvergence.size()), &c,
+                   parse_curve(label_fact(label, "loss_curve")),
+                   label_fact(label, "steps_to_target"), label_fact(label, "target"),
+                   label_fact(label, "metric")});
+  }
+  return all;
+}
+
+std::string label_fact(const std::string& label, const std::string& key) {
+  constexpr std::string_view kBetween = "; ";
+  for (std::size_t start = 0; start < label.size();) {
+    const std::size_t end = std::min(label.find(kBetween, start), label.size());
+    const std::string fact = label.substr(start, end - start);
+    const std::size_t equals = fact.find('=');
+    if (equals != std::string::npos && fact.substr(0, equals) == key) {
+      return fact.substr(equals + 1);
+    }
+    start = end + kBetween.size();
+  }
+  return "";
+}
+
+std::vector<double> parse_curve(const std::string& text) {
+  std::vector<double> values;
+  for (std::size_t start = 0; start < text.size();) {
+    const std::size_t end = std::min(text.find(',', start), text.size());
+    double value = 0;
+    const char* last = text.data() + end;
+    const auto [stop, error] = std::from_chars(text.data() + start, last, value);
+    if (error != std::errc() || stop != last || !std::isfinite(value)) return {};
+    values.push_back(value);
+    start = end + 1;
+  }
+  return values;
+}
+
+std::string way_text(const CaseName& name) {
+  std::string text = name.implementation + ", " + name.precision + ", " + name.device;
+  const std::string options = options_text(name);
+  return options.empty() ? text : text + ", " + options;
+}
+
+std::string sweep_name(const std::string& shape) {
+  std::size_t end = shape.size();
+  while (end > 0 && shape[end - 1] >= '0' && shape[end - 1] <= '9') --end;
+  return shape.substr(0, end);
+}
+
+}  // namespace breakeven
