@@ -16,8 +16,10 @@
 #include <string>
 #include <vector>
 
+#include "reference/compare.h"
 #include "reference/training/interpreter.h"
 #include "reference/training/models.h"
+#include "reference/training/training_testing.h"
 
 namespace breakeven {
 namespace {
@@ -85,12 +87,11 @@ double difference(const std::vector<double>& values, const json& golden, double 
   const double largest = std::max(golden.at("largest").get<double>(), least);
   double worst = 0;
   const auto compare = [&worst](double value, double right, double scale) {
-    const double off = std::fabs(value - right) / scale;
-    worst = off <= worst ? worst : off;  // so that a NaN stays
+    worst = std::max(worst, scaled_error(value, right, scale));
   };
+  if (golden.at("count") != values.size()) return INFINITY;
   if (golden.contains("values")) {
     const std::vector<double> right = golden.at("values");
-    if (right.size() != values.size()) return INFINITY;
     for (std::size_t i = 0; i < right.size(); ++i) compare(values[i], right[i], largest);
     return worst;
   }
@@ -116,7 +117,7 @@ struct Verdict {
   std::string where;
 
   void note(double off, const std::string& what) {
-    if (off <= worst) return;  // a NaN is worse than anything
+    if (off <= worst) return;
     worst = off;
     where = what;
   }
@@ -163,7 +164,7 @@ Verdict compare(const json& golden, const NodeRunner& runner = run_node) {
     if (step > 0) interpreter.advance();
     interpreter.run();
     const double loss = interpreter.value(model.loss).at(0);
-    verdict.note(std::fabs(loss - losses[step]) / losses[step], "loss " + std::to_string(step));
+    verdict.note(scaled_error(loss, losses[step], losses[step]), "loss " + std::to_string(step));
     if (step > 0) continue;
     verdict.note(difference(interpreter.value(model.logits), golden.at("logits")), "logits");
     // A gradient can be nothing but roundoff: a shift before a batch norm changes no loss.
@@ -203,34 +204,21 @@ TEST(Golden, EveryModelAgreesWithPyTorch) {
   }
 }
 
-// Runs nodes rightly, then changes the first output of those of one operation.
-NodeRunner with_fault(Op op, std::function<void(const Call&)> fault) {
-  return [op, fault = std::move(fault)](const Call& call) {
-    run_node(call);
-    if (call.node.op == op) fault(call);
-  };
-}
-
 void expect_caught(const std::string& name, const std::string& what, const NodeRunner& runner) {
   const Verdict verdict = compare(read_golden(name), runner);
   EXPECT_FALSE(verdict.worst <= kTolerance) << what << " passes on " << name;
 }
 
-NodeRunner scaled(Op op, double factor) {
-  return with_fault(op, [factor](const Call& call) {
-    for (std::int64_t i = 0; i < call.out_elements(0); ++i) call.out[0][i] *= factor;
-  });
-}
-
 TEST(Golden, PlantedWrongFactorsAreCaught) {
-  expect_caught("mlp", "a loss without 1/N", scaled(Op::cross_entropy_backward, 6));
-  expect_caught("resnet_basic", "an update that is a little off", scaled(Op::sgd, 1 + 1e-9));
-  expect_caught("gpt", "attention that is a little off", scaled(Op::attention, 1 + 1e-8));
+  expect_caught("mlp", "a loss without 1/N", scale_output(Op::cross_entropy_backward, 0, 6));
+  expect_caught("resnet_basic", "an update that is a little off",
+                scale_output(Op::sgd, 0, 1 + 1e-9));
+  expect_caught("gpt", "attention that is a little off", scale_output(Op::attention, 0, 1 + 1e-8));
 }
 
 TEST(Golden, PlantedTransposedGradientIsCaught) {
   expect_caught("lenet", "a transposed gradient",
-                with_fault(Op::linear_backward_weights, [](const Call& call) {
+                spoil(Op::linear_backward_weights, [](const Call& call) {
                   const std::vector<double> right(call.out[0], call.out[0] + call.out_elements(0));
                   const std::int64_t rows = call.out_shape(0)[0];
                   const std::int64_t columns = call.out_shape(0)[1];
@@ -242,7 +230,7 @@ TEST(Golden, PlantedTransposedGradientIsCaught) {
 
 TEST(Golden, PlantedStaleMomentumIsCaught) {
   expect_caught("resnet_bottleneck", "momentum that never changes",
-                with_fault(Op::sgd, [](const Call& call) {
+                spoil(Op::sgd, [](const Call& call) {
                   std::copy_n(call.in[2], call.out_elements(1), call.out[1]);
                 }));
 }
@@ -264,18 +252,51 @@ std::int64_t largest_of(const Call& call) {
 // Faults in tensors that the file holds by samples and sums only: fc1's and fc2's gradients.
 TEST(Golden, OneWrongElementOfALargeTensorIsCaught) {
   expect_caught("lenet", "one wrong element",
-                with_fault(Op::linear_backward_weights, [](const Call& call) {
+                spoil(Op::linear_backward_weights, [](const Call& call) {
                   if (call.out_elements(0) > 1000) call.out[0][largest_of(call)] *= 1 + 1e-6;
                 }));
 }
 
 TEST(Golden, ExchangedElementsOfALargeTensorAreCaught) {
   expect_caught("lenet", "two exchanged elements",
-                with_fault(Op::linear_backward_weights, [](const Call& call) {
+                spoil(Op::linear_backward_weights, [](const Call& call) {
                   const std::int64_t i = largest_of(call);
                   if (call.out_elements(0) > 1000)
                     std::swap(call.out[0][i], call.out[0][i > 0 ? i - 1 : i + 1]);
                 }));
+}
+
+// Good values after a NaN must not hide it.
+TEST(Golden, PlantedNanIsCaught) {
+  for (const std::string name : kNames) {
+    const auto spoil_first = [](const Call& call, std::size_t output) {
+      if (call.out[output] != nullptr) call.out[output][0] = std::nan("");
+    };
+    expect_caught(name, "a logit that is NaN", [&](const Call& call) {
+      run_node(call);
+      for (const TensorId id : call.node.outputs) {
+        if (id != kNoTensor && call.graph.tensor(id).name == "logits") spoil_first(call, 0);
+      }
+    });
+    expect_caught(name, "a bias's gradient that is NaN",
+                  spoil(Op::linear_backward_weights, [&](const Call& call) {
+                    spoil_first(call, call.out[1] != nullptr ? 1 : 0);
+                  }));
+  }
+  // Alone, so that no other tensor shows it.
+  const json golden = {{"count", 2}, {"largest", 1.0}, {"values", {1.0, 0.5}}};
+  EXPECT_EQ(difference({1, 0.5}, golden), 0);
+  EXPECT_EQ(difference({std::nan(""), 0.5}, golden), INFINITY);
+  EXPECT_EQ(difference({1, 0.5, 0}, golden), INFINITY);
+}
+
+TEST(Golden, PlantedMaskOffByOneIsCaught) {
+  for (const std::int64_t ahead : {-1, 1}) {
+    expect_caught("gpt", "a causal mask that is off by one", [ahead](const Call& call) {
+      if (call.node.op != Op::attention) return run_node(call);
+      attention_with_mask(call, ahead);
+    });
+  }
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ GOLDEN = {
     "lenet_large": ({"kind": "lenet", "side": 28, "batch": 2}, SGD),
     "resnet_basic": ({"kind": "resnet", "side": 9, "blocks": [1, 1], "width": 6,
                       "bottleneck": False, "imagenet": False, "batch": 4}, SGD_DECAY),
-    "resnet_bottleneck": ({"kind": "resnet", "side": 20, "blocks": [1, 1], "width": 4,
+    "resnet_bottleneck": ({"kind": "resnet", "side": 20, "blocks": [1, 2], "width": 3,
                            "bottleneck": True, "imagenet": True, "batch": 3}, SGD_DECAY),
     "gpt": ({"kind": "gpt", "layers": 2, "width": 24, "heads": 3, "steps": 7, "vocabulary": 29,
              "batch": 3}, ADAMW),
@@ -116,7 +116,7 @@ def theirs(name, array, model):
 def summary(array):
     """A tensor in row-major order, whole or by samples and signed sums; `largest` is its scale."""
     flat = np.ascontiguousarray(array).ravel()
-    result = {"largest": float(np.abs(flat).max())}
+    result = {"count": flat.size, "largest": float(np.abs(flat).max())}
     if flat.size <= WHOLE:
         return {**result, "values": flat.tolist()}
     chosen = np.arange(SAMPLES) * flat.size // SAMPLES
