@@ -15,11 +15,6 @@ namespace {
 
 constexpr Phase kPhases[] = {Phase::forward, Phase::backward, Phase::update};
 
-bool from_outside(TensorKind kind) {
-  return kind == TensorKind::input || kind == TensorKind::target || kind == TensorKind::parameter ||
-         kind == TensorKind::state;
-}
-
 std::size_t at(TensorId id) { return static_cast<std::size_t>(id); }
 
 // What reference/training/training_step.h asks for; logits of inference have no reader.

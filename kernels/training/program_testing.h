@@ -105,14 +105,8 @@ inline TenSteps interpret_ten_steps(const TrainingStep& step, Precision precisio
   for (int i = 0; i < TenSteps::kSteps; ++i) {
     if (i > 0) interpreter.advance();
     if (seed != 0) {  // each step's roundings are others
-      const Observer moved = perturbation(graph, precision, seed * 100 + static_cast<unsigned>(i));
-      interpreter.observe([moved](TensorId id, std::vector<double>& values) {
-        const std::vector<double> exact = values;
-        moved(id, values);
-        for (std::size_t j = 0; j < values.size(); ++j) {
-          values[j] = exact[j] + kSpreads * (values[j] - exact[j]);
-        }
-      });
+      const std::uint64_t own_seed = seed * 100 + static_cast<unsigned>(i);
+      interpreter.observe(perturbation(graph, precision, own_seed, kSpreads));
     }
     interpreter.run();
     steps.losses.push_back(interpreter.value(step.model.loss)[0]);

@@ -51,16 +51,11 @@ class Differentiation {
     const Tensor& tensor = graph_.tensor(id);
     std::string name = tensor.name + ".grad";
     // Shares and their sums are numbered in the order in which they are made.
-    for (int share = 2; taken(name); ++share) name = fmt::format("{}.grad{}", tensor.name, share);
+    for (int share = 2; graph_.contains(name); ++share) {
+      name = fmt::format("{}.grad{}", tensor.name, share);
+    }
     return graph_.add_tensor(
         {name, TensorKind::gradient, tensor.storage, tensor.shape, {}, kNoTensor});
-  }
-
-  bool taken(const std::string& name) const {
-    for (const Tensor& tensor : graph_.tensors()) {
-      if (tensor.name == name) return true;
-    }
-    return false;
   }
 
   // Takes `gradient`, written by a node already, as one share of `id`'s.

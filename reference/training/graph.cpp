@@ -102,9 +102,10 @@ class Operands {
   std::string start_;
 };
 
-bool from_outside(TensorKind kind) {
-  return kind == TensorKind::input || kind == TensorKind::target || kind == TensorKind::parameter ||
-         kind == TensorKind::state;
+// Where Graph counts tensors from outside of this kind.
+std::size_t counted_as(TensorKind kind) {
+  if (kind == TensorKind::parameter) return 1;
+  return kind == TensorKind::state ? 2 : 0;
 }
 
 }  // namespace
@@ -124,13 +125,17 @@ TensorId Graph::add_tensor(Tensor tensor) {
     elements *= static_cast<double>(extent);
   }
   if (elements > kLargestElements) refuse(fmt::format("{} has over 2^60 elements", shown(tensor)));
-  const bool taken = std::any_of(tensors_.begin(), tensors_.end(),
-                                 [&](const Tensor& other) { return other.name == tensor.name; });
-  if (taken) refuse(fmt::format("there are two tensors called {}", tensor.name));
+  const auto id = static_cast<TensorId>(tensors_.size());
+  if (!by_name_.try_emplace(tensor.name, id).second) {
+    refuse(fmt::format("there are two tensors called {}", tensor.name));
+  }
   written_.push_back(from_outside(tensor.kind) ? 1 : 0);
-  tensors_.push_back(std::move(tensor));
   gradients_.push_back(kNoTensor);
-  return static_cast<TensorId>(tensors_.size()) - 1;
+  updated_.push_back(kNoTensor);
+  places_.push_back(from_outside(tensor.kind) ? counts_.at(counted_as(tensor.kind))++ : 0);
+  if (tensor.updates != kNoTensor) updated_.at(static_cast<std::size_t>(tensor.updates)) = id;
+  tensors_.push_back(std::move(tensor));
+  return id;
 }
 
 void Graph::add_node(Node node) {
@@ -151,23 +156,15 @@ void Graph::add_node(Node node) {
 }
 
 TensorId Graph::find(const std::string& name) const {
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (tensors_[i].name == name) return static_cast<TensorId>(i);
-  }
-  refuse(fmt::format("the graph has no tensor called {}", name));
+  const auto found = by_name_.find(name);
+  if (found == by_name_.end()) refuse(fmt::format("the graph has no tensor called {}", name));
+  return found->second;
 }
 
 TensorId Graph::gradient(TensorId id) const { return gradients_.at(static_cast<std::size_t>(id)); }
 
 void Graph::set_gradient(TensorId id, TensorId gradient) {
   gradients_.at(static_cast<std::size_t>(id)) = gradient;
-}
-
-TensorId Graph::updated(TensorId id) const {
-  for (std::size_t i = 0; i < tensors_.size(); ++i) {
-    if (tensors_[i].updates == id) return static_cast<TensorId>(i);
-  }
-  return kNoTensor;
 }
 
 TensorId Graph::input(const std::string& name, Shape shape, Fill fill) {

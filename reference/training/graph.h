@@ -6,8 +6,11 @@
 // write beside what they update, so that a step can be repeated from the same state.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -24,6 +27,11 @@ inline constexpr TensorId kNoTensor = -1;
 /// input, target, parameter and state are filled from outside (state: running statistics and what
 /// an optimiser keeps); nodes write the others. updated: the next value of a parameter or state.
 enum class TensorKind { input, target, parameter, state, activation, gradient, loss, updated };
+
+inline bool from_outside(TensorKind kind) {
+  return kind == TensorKind::input || kind == TensorKind::target || kind == TensorKind::parameter ||
+         kind == TensorKind::state;
+}
 
 /// working: of the precision's own type (bf16: activations and their gradients). full: f32 in every
 /// precision but f64 (parameters and their gradients, states, statistics, losses); products read a
@@ -150,6 +158,10 @@ class Graph {
 
   /// The tensor of this name; throws std::invalid_argument where there is none.
   TensorId find(const std::string& name) const;
+  bool contains(const std::string& name) const { return by_name_.contains(name); }
+
+  /// How many tensors from outside of its kind (inputs and targets are one) come before it.
+  std::int32_t place(TensorId id) const { return places_.at(static_cast<std::size_t>(id)); }
 
   /// The gradient of a tensor, or kNoTensor; differentiate() sets it.
   TensorId gradient(TensorId id) const;
@@ -159,7 +171,7 @@ class Graph {
   void set_fill(TensorId id, Fill fill) { tensors_.at(static_cast<std::size_t>(id)).fill = fill; }
 
   /// The next value of a parameter or state, or kNoTensor.
-  TensorId updated(TensorId id) const;
+  TensorId updated(TensorId id) const { return updated_.at(static_cast<std::size_t>(id)); }
 
   /// The prefix of the names to come, e.g. "h0.attn."; "" at first.
   void scope(std::string prefix) { scope_ = std::move(prefix); }
@@ -208,8 +220,12 @@ class Graph {
   std::string scope_;
   std::vector<Tensor> tensors_;
   std::vector<Node> nodes_;
-  std::vector<TensorId> gradients_;  // by tensor
-  std::vector<char> written_;        // by tensor: by a node or from outside
+  std::unordered_map<std::string, TensorId> by_name_;
+  std::vector<TensorId> gradients_;          // by tensor
+  std::vector<TensorId> updated_;            // by tensor: its next value
+  std::vector<std::int32_t> places_;         // by tensor
+  std::array<std::int32_t, 3> counts_ = {};  // of inputs and targets, of parameters, of states
+  std::vector<char> written_;                // by tensor: by a node or from outside
 };
 
 /// Appends the backward nodes of a loss: after it, Graph::gradient() of every parameter that the

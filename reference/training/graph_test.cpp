@@ -182,6 +182,31 @@ TEST(Interpreter, KeepsAndReleases) {
   EXPECT_EQ(observed, result);
   EXPECT_THROW(releasing.value(x), std::logic_error);
   EXPECT_THROW(releasing.value(y), std::logic_error);
+  EXPECT_THROW(releasing.run(), std::logic_error) << "what was set is gone";
+}
+
+TEST(Interpreter, RefusesWhatIsNoIndex) {
+  Graph g;
+  const TensorId target = g.index_input("target", TensorKind::target, 2, 3);
+  Interpreter interpreter(g);
+  interpreter.set(target, {0, 2});
+  for (const double bad : {-1.0, 3.0, 0.5, std::nan("")}) {
+    EXPECT_THROW(interpreter.set(target, {0, bad}), std::invalid_argument) << bad;
+  }
+}
+
+TEST(Interpreter, MaxPoolKeepsNan) {
+  for (std::size_t place = 0; place < 4; ++place) {
+    Graph g;
+    const TensorId x = g.input("x", {1, 2, 2, 1}, {.scale = 1});
+    const TensorId y = g.max_pool("y", x, {.side = 2, .stride = 2, .pad = 0});
+    Interpreter interpreter(g);
+    std::vector<double> values = {1, 2, 3, 4};
+    values[place] = std::nan("");
+    interpreter.set(x, values);
+    interpreter.run();
+    EXPECT_TRUE(std::isnan(interpreter.value(y)[0])) << place;
+  }
 }
 
 TEST(Interpreter, PerturbsByThePrecisionsRoundoff) {

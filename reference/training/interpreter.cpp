@@ -17,27 +17,15 @@ constexpr std::uint32_t kInputStream = 0x10000;
 constexpr std::uint32_t kStateStream = 0x20000;
 constexpr std::uint32_t kPerturbationStream = 0x30000;
 
-bool from_outside(TensorKind kind) {
-  return kind == TensorKind::input || kind == TensorKind::target || kind == TensorKind::parameter ||
-         kind == TensorKind::state;
-}
-
 std::uint32_t stream_of(const Graph& graph, TensorId id) {
-  const auto kind_stream = [](TensorKind kind) -> std::uint32_t {
-    if (kind == TensorKind::parameter) return 0;
-    return kind == TensorKind::state ? kStateStream : kInputStream;
-  };
-  std::uint32_t stream = kind_stream(graph.tensor(id).kind);
-  for (TensorId other = 0; other < id; ++other) {
-    const TensorKind kind = graph.tensor(other).kind;
-    const bool same = from_outside(kind) && kind_stream(kind) == kind_stream(graph.tensor(id).kind);
-    stream += same ? 1 : 0;
-  }
-  return stream;
+  const auto place = static_cast<std::uint32_t>(graph.place(id));
+  const TensorKind kind = graph.tensor(id).kind;
+  if (kind == TensorKind::parameter) return place;
+  return place + (kind == TensorKind::state ? kStateStream : kInputStream);
 }
 
 // How many products or terms one element of a node's output sums.
-double length_of(const Graph& graph, const Node& node) {
+double length_of(const Graph& graph, const Node& node, std::size_t output) {
   const auto elements = [&](TensorId id) {
     return static_cast<double>(graph.tensor(id).elements());
   };
@@ -52,17 +40,20 @@ double length_of(const Graph& graph, const Node& node) {
       return static_cast<double>(size.k * size.r * size.s);
     }
     case Op::linear_backward_weights:
-    case Op::conv2d_backward_weights:
-    case Op::embedding_backward: {
+    case Op::conv2d_backward_weights: {
       const Tensor& dy = graph.tensor(node.inputs[0]);
       return elements(node.inputs[0]) / static_cast<double>(dy.shape.back());
     }
     case Op::batch_norm:
-    case Op::batch_norm_backward:
-    case Op::average_pool: {
+    case Op::batch_norm_backward: {
       const Tensor& x = graph.tensor(node.inputs[0]);
       return elements(node.inputs[0]) / static_cast<double>(x.shape.back());
     }
+    case Op::average_pool:
+      return elements(node.inputs[0]) / elements(node.outputs[0]);
+    case Op::embedding_backward:  // a row of dwte at most every token, one of dwpe one a sequence
+      return output == 1 ? static_cast<double>(std::get<Sequence>(node.attribute).batch)
+                         : elements(node.inputs[1]);
     case Op::layer_norm:
     case Op::layer_norm_backward:
     case Op::cross_entropy:
@@ -113,6 +104,13 @@ void Interpreter::set(TensorId id, std::vector<double> values) {
     throw std::invalid_argument(
         fmt::format("{} has {} elements, not {}", tensor.name, tensor.elements(), values.size()));
   }
+  for (std::size_t i = 0; tensor.storage == Storage::index && i < values.size(); ++i) {
+    const double value = values[i];
+    if (value >= 0 && value < static_cast<double>(tensor.fill.limit) && value == std::floor(value))
+      continue;
+    throw std::invalid_argument(fmt::format("{}[{}] is {}, not an index from 0 to {}", tensor.name,
+                                            i, value, tensor.fill.limit - 1));
+  }
   values_[static_cast<std::size_t>(id)] = std::move(values);
 }
 
@@ -135,6 +133,10 @@ void Interpreter::make_ready(TensorId id) {
 }
 
 void Interpreter::run() {
+  if (released_) {
+    throw std::logic_error("the interpreter has freed its tensors: another run needs a new one");
+  }
+  released_ = release_early_;
   std::vector<std::size_t> last_use(values_.size(), 0);
   const std::vector<Node>& nodes = graph_.nodes();
   for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -213,7 +215,8 @@ std::vector<double> initial_values(const Graph& graph, TensorId id, ElementType 
   return values;
 }
 
-Observer perturbation(const Graph& graph, Precision precision, std::uint64_t seed) {
+Observer perturbation(const Graph& graph, Precision precision, std::uint64_t seed,
+                      double roundings) {
   if (precision == Precision::int8 || precision == Precision::fp8) {
     throw std::invalid_argument(
         fmt::format("a training step has no precision {}", traits(precision).name));
@@ -231,14 +234,14 @@ Observer perturbation(const Graph& graph, Precision precision, std::uint64_t see
     const bool attends = node.op == Op::attention || node.op == Op::attention_backward;
     const double products = (multiplies(node.op) ? types.multiply_roundoff * std::sqrt(2.0) : 0) +
                             (attends ? types.output_roundoff : 0);
-    const double sums = types.accumulate_roundoff * std::sqrt(length_of(graph, node));
-    for (const TensorId id : node.outputs) {
+    for (std::size_t output = 0; output < node.outputs.size(); ++output) {
+      const TensorId id = node.outputs[output];
       if (id == kNoTensor) continue;
+      const double sums = types.accumulate_roundoff * std::sqrt(length_of(graph, node, output));
       const bool working = graph.tensor(id).storage == Storage::working;
-      moves[static_cast<std::size_t>(id)] = {
-          working ? std::max(types.output_roundoff, types.accumulate_roundoff)
-                  : types.accumulate_roundoff,
-          products + sums};
+      const double own = working ? std::max(types.output_roundoff, types.accumulate_roundoff)
+                                 : types.accumulate_roundoff;
+      moves[static_cast<std::size_t>(id)] = {roundings * own, roundings * (products + sums)};
     }
   }
   return [moves, seed](TensorId id, std::vector<double>& values) {

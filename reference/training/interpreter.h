@@ -24,14 +24,14 @@ class Interpreter {
   /// `graph` must outlive it. Tensors from outside start with their fill: see initial_values().
   explicit Interpreter(const Graph& graph) : graph_(graph), values_(graph.tensors().size()) {}
 
-  /// Throws std::invalid_argument where the tensor is none from outside or has not that many
-  /// elements.
+  /// Throws std::invalid_argument where the tensor is none from outside, has not that many elements
+  /// or is of indices and a value is none of 0 ... limit - 1.
   void set(TensorId id, std::vector<double> values);
 
   /// What was set, filled or last computed; throws std::logic_error where there is nothing (yet).
   const std::vector<double>& value(TensorId id) const;
 
-  /// Runs every node in order.
+  /// Runs every node in order; throws std::logic_error where an earlier run freed what was set.
   void run();
 
   /// Takes what was updated as the state of the next step; run() then is that step.
@@ -58,6 +58,7 @@ class Interpreter {
   std::vector<std::vector<double>> values_;  // by tensor; empty: none
   std::int64_t step_ = 1;
   bool release_early_ = false;
+  bool released_ = false;
   Observer observer_;
   std::function<std::vector<double>(TensorId)> fill_;
   NodeRunner runner_ = run_node;
@@ -72,8 +73,9 @@ std::vector<double> initial_values(const Graph& graph, TensorId id,
 /// An observer that moves every value that a node writes by about what computing and storing it in
 /// a precision does: by a uniform share of the output's roundoff, and of the products' and sums'
 /// roundoffs, which grow with the square root of the operation's length, relative to the tensor's
-/// root mean square. Runs with different seeds differ as implementations of a precision may.
-/// Throws std::invalid_argument for int8 and fp8.
-Observer perturbation(const Graph& graph, Precision precision, std::uint64_t seed);
+/// root mean square; all of it `roundings` times as far. Runs with different seeds differ as
+/// implementations of a precision may. Throws std::invalid_argument for int8 and fp8.
+Observer perturbation(const Graph& graph, Precision precision, std::uint64_t seed,
+                      double roundings = 1);
 
 }  // namespace breakeven

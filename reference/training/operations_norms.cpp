@@ -187,7 +187,9 @@ void run_max_pool(const Call& call) {
   for (std::int64_t plane = 0; plane < in[0] * in[3]; ++plane) {
     for_each_in_window(std::get<Window>(call.node.attribute), in, call.out_shape(0), plane / in[3],
                        plane % in[3], [&](std::int64_t y, std::int64_t x) {
-                         call.out[0][y] = std::max(call.out[0][y], call.in[0][x]);
+                         double& most = call.out[0][y];
+                         const double value = call.in[0][x];
+                         if (value > most || std::isnan(value)) most = value;
                        });
   }
 }

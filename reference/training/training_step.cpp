@@ -17,11 +17,6 @@ namespace {
 
 constexpr std::uint32_t kSampleStream = 0x40000;
 
-bool from_outside(TensorKind kind) {
-  return kind == TensorKind::input || kind == TensorKind::target || kind == TensorKind::parameter ||
-         kind == TensorKind::state;
-}
-
 std::vector<TensorId> tensors_of(const Graph& graph, TensorKind kind) {
   std::vector<TensorId> ids;
   for (TensorId id = 0; id < static_cast<TensorId>(graph.tensors().size()); ++id) {

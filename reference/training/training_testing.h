@@ -103,8 +103,7 @@ inline NodeRunner scale_output(Op op, std::size_t output, double factor) {
   });
 }
 
-/// Attention and its gradient whose step t sees steps up to t + ahead, as loops over the
-/// definition.
+/// Attention, forward only, whose step t sees steps up to t + ahead, as loops over the definition.
 inline void attention_with_mask(const Call& call, std::int64_t ahead) {
   const auto& sequence = std::get<Sequence>(call.node.attribute);
   const std::int64_t width = call.out_shape(0)[1];

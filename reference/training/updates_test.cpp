@@ -96,7 +96,7 @@ TEST(Updates, AreTheDefinitions) {
 }
 
 TEST(Updates, MistakesShow) {
-  // Momentum that is read but never kept, and one that the first step's stands for.
+  // Momentum and both moments that are read but never kept.
   EXPECT_GT(sgd_error(scale_output(Op::sgd, 1, 0)), 1e-3);
   EXPECT_GT(adamw_error(scale_output(Op::adamw, 1, 0)), 1e-4);
   EXPECT_GT(adamw_error(scale_output(Op::adamw, 2, 0)), 1e-4);
