@@ -17,13 +17,18 @@ namespace {
 Spread difference(const AnswerPart& part, const std::vector<double>& a,
                   const std::vector<double>& b) {
   Spread spread;
+  double common = 0;
+  double own = 0;
   for (std::int64_t i = part.first; i < part.first + part.count; ++i) {
     // Infinite where it is no number, so that it can't be lost in a maximum.
     const double off = scaled_error(b[i], a[i], 1);
     spread.root_mean_square += off * off / static_cast<double>(part.count);
     spread.largest = std::max(spread.largest, off);
+    common += (b[i] - a[i]) * a[i];
+    own += a[i] * a[i];
   }
   spread.root_mean_square = std::sqrt(spread.root_mean_square);
+  if (own > 0) spread.gain = std::fabs(common) / own;
   return spread;
 }
 
@@ -31,6 +36,10 @@ bool is_sampled(const TrainingStep& step) {
   const std::vector<AnswerPart>& parts = step.answer_parts();
   return std::any_of(parts.begin(), parts.end(),
                      [](const AnswerPart& part) { return part.count < part.whole; });
+}
+
+double coarsest_roundoff(const PrecisionTraits& types) {
+  return std::max({types.accumulate_roundoff, types.output_roundoff, types.multiply_roundoff});
 }
 
 // What storing a part's values in its own type does at least.
@@ -45,7 +54,7 @@ double storing(const TrainingStep& step, Precision precision, const AnswerPart& 
   const Tensor& tensor = step.model.graph.tensor(part.tensor);
   double roundoff = types.accumulate_roundoff;
   if (tensor.kind == TensorKind::loss || tensor.storage == Storage::working) {
-    roundoff = std::max({roundoff, types.output_roundoff, types.multiply_roundoff});
+    roundoff = coarsest_roundoff(types);
   }
   return roundoff * std::sqrt(squares / static_cast<double>(part.count));
 }
@@ -69,19 +78,13 @@ std::vector<double> interpreted_answer(const TrainingStep& step, Precision preci
   for (const AnswerPart& part : step.answer_parts()) {
     part_of[static_cast<std::size_t>(part.tensor)] = &part;
   }
-  const Observer move = seed == 0 ? Observer{} : perturbation(graph, precision, seed);
+  const Observer move = seed == 0 ? Observer{} : perturbation(graph, precision, seed, roundings);
   Interpreter interpreter(graph);
   interpreter.release_early(true);
   interpreter.run_with(runner);
   interpreter.fill_with([&](TensorId id) { return starting_values(step, id, precision); });
   interpreter.observe([&](TensorId id, std::vector<double>& values) {
-    if (move) {
-      const std::vector<double> exact = values;
-      move(id, values);
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        values[i] = exact[i] + roundings * (values[i] - exact[i]);
-      }
-    }
+    if (move) move(id, values);
     const AnswerPart* part = part_of[static_cast<std::size_t>(id)];
     if (part == nullptr) return;
     for (std::int64_t i = 0; i < part->count; ++i) {
@@ -96,9 +99,10 @@ ExpectedAnswer expected_answer(const TrainingStep& step, Precision precision) {
   ExpectedAnswer expected;
   expected.values = interpreted_answer(step, precision, 0);
   const std::vector<AnswerPart>& parts = step.answer_parts();
+  const double least_gain = kLeastGain * coarsest_roundoff(traits(precision));
   for (const AnswerPart& part : parts) {
     const double least = storing(step, precision, part, expected.values);
-    expected.spreads.push_back({least, least});
+    expected.spreads.push_back({least, least, least_gain});
   }
   const bool small = static_cast<std::int64_t>(expected.values.size()) <= kSmallAnswer;
   expected.runs = small ? kMoreRuns : kPerturbedRuns;
@@ -110,6 +114,7 @@ ExpectedAnswer expected_answer(const TrainingStep& step, Precision precision) {
       Spread& most = expected.spreads[i];
       most.root_mean_square = std::max(most.root_mean_square, spread.root_mean_square / kSpreads);
       most.largest = std::max(most.largest, spread.largest / kSpreads);
+      most.gain = std::max(most.gain, spread.gain / kSpreads);
     }
   }
   return expected;
@@ -140,13 +145,14 @@ Check judge_answer(const TrainingStep& step, Precision precision, const Expected
     const AnswerPart& part = parts[i];
     const Spread& spread = expected.spreads[i];
     const Spread off = difference(part, expected.values, got);
-    const double error = std::max(scaled_error(off.root_mean_square, 0, spread.root_mean_square),
-                                  scaled_error(off.largest, 0, 2 * spread.largest));
+    const double error = std::max({scaled_error(off.root_mean_square, 0, spread.root_mean_square),
+                                   scaled_error(off.largest, 0, 2 * spread.largest),
+                                   scaled_error(off.gain, 0, spread.gain)});
     if (error <= worst) continue;
     worst = error;
-    where =
-        fmt::format("{} is off by {:.3g} (root mean square; worst {:.3g})",
-                    step.model.graph.tensor(part.tensor).name, off.root_mean_square, off.largest);
+    where = fmt::format("{} is off by {:.3g} (root mean square; worst {:.3g}; gain {:.2g})",
+                        step.model.graph.tensor(part.tensor).name, off.root_mean_square,
+                        off.largest, off.gain);
   }
   if (worst <= kSpreads) return {worst, kSpreads, method};
   return {worst, kSpreads, method + ": " + where};

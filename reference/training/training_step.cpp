@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <mutex>
 #include <stdexcept>
@@ -41,9 +42,21 @@ Purpose purpose_of(StepPart part) {
   return part == StepPart::inference ? Purpose::inference : Purpose::training;
 }
 
+// Queries and keys of about 2, and scores of about 4. Those that training starts from are so small
+// that attention is nearly uniform, and its gradients by queries and keys are then lost in bf16's
+// roundings.
+void fill_attention(Graph& graph) {
+  for (const TensorId id : tensors_of(graph, TensorKind::parameter)) {
+    const Tensor& tensor = graph.tensor(id);
+    if (!tensor.name.ends_with(".attn.c_attn.weight")) continue;
+    graph.set_fill(id, {.scale = 3.4 / std::sqrt(static_cast<double>(tensor.shape[1]))});
+  }
+}
+
 Model build_step(const ModelSize& size, Purpose purpose) {
   Model model = build_model(size, purpose);
   fill_states(model.graph);
+  fill_attention(model.graph);
   return model;
 }
 

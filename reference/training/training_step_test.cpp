@@ -137,6 +137,33 @@ TEST(TrainingStep, MistakesFail) {
   expect_caught(gpt, scale_output(Op::embedding_backward, 0, 0), "tied weight's second share");
 }
 
+// Faults that bf16's roundings could hide.
+TEST(TrainingStep, SmallMistakesFailInBf16) {
+  const auto expect_fails = [](const TrainingStep& step, const char* what,
+                               const NodeRunner& runner) {
+    const Check check = checked(step, Precision::bf16, runner);
+    EXPECT_FALSE(check.ok()) << what << " " << check.error;
+  };
+  Gpt longer = small_gpt();
+  longer.steps = 16;
+  longer.vocabulary = 64;
+  const TrainingStep gpt("small", longer, StepPart::step);
+  for (const int part : {0, 1}) {  // of queries, keys and values
+    expect_fails(gpt, part == 0 ? "no dq" : "no dk",
+                 spoil(Op::attention_backward, [part](const Call& call) {
+                   const std::int64_t width = call.out_shape(0)[1] / 3;
+                   for (std::int64_t row = 0; row < call.out_shape(0)[0]; ++row) {
+                     std::fill_n(call.out[0] + (3 * row + part) * width, width, 0.0);
+                   }
+                 }));
+  }
+  const TrainingStep lenet("small", Lenet{.batch = 16, .side = 8}, StepPart::step);
+  expect_fails(lenet, "dw of convolutions", scale_output(Op::conv2d_backward_weights, 0, 1.2));
+  const TrainingStep resnet("small", small_resnet(), StepPart::step);
+  expect_fails(resnet, "dw of convolutions", scale_output(Op::conv2d_backward_weights, 0, 1.2));
+  expect_fails(resnet, "dgamma", scale_output(Op::batch_norm_backward, 1, 1.2));
+}
+
 TEST(TrainingStep, EmptyAndBrokenAnswersFail) {
   const TrainingStep step("small", small_mlp(), StepPart::step);
   const std::vector<double> right = interpreted_answer(step, Precision::f32, 0);
