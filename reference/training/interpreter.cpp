@@ -241,7 +241,10 @@ Observer perturbation(const Graph& graph, Precision precision, std::uint64_t see
       const bool working = graph.tensor(id).storage == Storage::working;
       const double own = working ? std::max(types.output_roundoff, types.accumulate_roundoff)
                                  : types.accumulate_roundoff;
-      moves[static_cast<std::size_t>(id)] = {roundings * own, roundings * (products + sums)};
+      // Second moments are sums of squares: no rounding makes one of them negative.
+      const bool positive = node.op == Op::adamw && output == 2;
+      moves[static_cast<std::size_t>(id)] = {roundings * own,
+                                             positive ? 0 : roundings * (products + sums)};
     }
   }
   return [moves, seed](TensorId id, std::vector<double>& values) {
