@@ -37,14 +37,23 @@ ExpectedCurve expected_curve(const ModelSize& size, const Dataset& data, Precisi
     }
     return curve;
   };
+  const auto must_be_finite = [](double loss, std::size_t step) {
+    if (std::isfinite(loss)) return;
+    throw std::domain_error(
+        fmt::format("the reference diverges: its loss after {} steps is {}; take a smaller rate or "
+                    "fewer steps",
+                    step, loss));
+  };
   ExpectedCurve expected{losses(0), {}};
   for (const double loss : expected.losses) {
+    must_be_finite(loss, expected.spreads.size());
     expected.spreads.push_back(kStoredRoundoff * std::fabs(loss));
   }
   for (int run = 1; run <= kCurveRuns; ++run) {
     const std::vector<double> moved = losses(static_cast<std::uint64_t>(run));
     double most = 0;
     for (std::size_t step = 0; step < moved.size(); ++step) {
+      must_be_finite(moved[step], step);
       most = std::max(most, std::fabs(moved[step] - expected.losses[step]));
       expected.spreads[step] = std::max(expected.spreads[step], most);
     }
@@ -57,11 +66,25 @@ Convergence::Convergence(std::string shape, const ModelSize& size_, std::optiona
     : Workload("convergence_" + model_name(size_), std::move(shape)),
       size(size_),
       target_(std::move(target)),
-      data_(std::move(data)) {}
+      data_(std::move(data)) {
+  if (target_ && 2 * target_->steps < kCurveSteps) {
+    throw std::invalid_argument(fmt::format(
+        "{}/{}: a target after {} steps gives a row {} of them, and its curve has {}; "
+        "record it for {} at least",
+        op(), this->shape(), target_->steps, 2 * target_->steps, kCurveSteps, kCurveSteps / 2));
+  }
+}
 
 const Dataset& Convergence::data() const {
   const std::lock_guard lock(mutex_);
   if (data_ == nullptr) data_ = dataset_for(size);
+  const std::string found = data_->description();
+  if (target_ && !target_->data.empty() && target_->data != found) {
+    throw DataMissing(
+        fmt::format("targets.json is of other data ({}) than what is here ({}): install the data "
+                    "that it names, or record targets anew (reference/training/record_targets.cpp)",
+                    target_->data, found));
+  }
   return *data_;
 }
 
@@ -121,6 +144,8 @@ Check Convergence::check(Precision precision, std::span<const std::byte> answer)
   Check check{0, kCurveSpreads,
               fmt::format("{} losses, spread of {} perturbed fp64 runs", kCurveSteps, kCurveRuns)};
   std::string where;
+  // A row that runs the reference itself is here compared with itself: of its losses that says
+  // nothing but that they can be repeated.
   for (std::size_t i = 0; i < kSteps; ++i) {
     const double loss = load_element(ElementType::f32, answer.data(), i);
     const double error = scaled_error(loss, curve.losses[i], curve.spreads[i]);

@@ -15,6 +15,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -31,6 +32,7 @@ struct Target {
   std::int64_t evaluate_every = 0;
   double margin = 0;
   std::vector<double> reached;  ///< by seed
+  std::string data = {};        ///< description of the data that it was recorded on; "": of any
 
   double value(Metric metric) const;
 };
@@ -49,7 +51,7 @@ struct ExpectedCurve {
 /// Trains by the interpreter: once as it is, kCurveRuns times perturbed by one roundoff a value.
 /// The spread of a step is the largest distance that a perturbed run has had from the exact one up
 /// to this step, since what differs once differs from then on; at least the roundoff of an f32
-/// loss.
+/// loss. Throws std::domain_error where a run diverges.
 ExpectedCurve expected_curve(const ModelSize& size, const Dataset& data, Precision precision,
                              std::int64_t steps);
 
@@ -57,13 +59,14 @@ ExpectedCurve expected_curve(const ModelSize& size, const Dataset& data, Precisi
 /// (0: it wasn't reached, or there is none), the last metric.
 class Convergence final : public Workload {
  public:
-  /// `data` is for a test; without it dataset_for(size), made when it is first asked for.
+  /// `data` is for a test; without it dataset_for(size), made when it is first asked for. Throws
+  /// std::invalid_argument where twice the target's steps are fewer than kCurveSteps.
   Convergence(std::string shape, const ModelSize& size, std::optional<Target> target,
               std::shared_ptr<const Dataset> data = nullptr);
 
   const ModelSize size;
 
-  /// Throws DataMissing.
+  /// Throws DataMissing, also where the target was recorded on other data.
   const Dataset& data() const;
   Goal goal() const;
 
@@ -98,6 +101,10 @@ class Convergence final : public Workload {
 
 /// The built-in workloads: digits for mlp and lenet, a text for gpt, and gpt's first steps.
 std::vector<std::unique_ptr<Workload>> convergence_workloads();
+
+/// The same with another text of targets.json. Throws std::runtime_error where it was recorded for
+/// other steps, another margin or another target than the code's.
+std::vector<std::unique_ptr<Workload>> convergence_workloads(std::string_view targets);
 
 /// A shape that has a target, with what is to be recorded of it but for `reached`: for
 /// record_targets.

@@ -26,11 +26,18 @@ std::unique_ptr<Workload> with_target(const TargetShape& shape, const nlohmann::
   const auto found = recorded.find(shape.name);
   // Only record_targets, which makes the file, may see a shape without.
   if (found != recorded.end()) {
-    if (found->at("steps") != target.steps) {
-      throw std::runtime_error(fmt::format("targets.json: {} was recorded for {} steps, not {}",
-                                           shape.name, found->at("steps").dump(), target.steps));
-    }
+    const auto require = [&](const char* what, const nlohmann::json& value) {
+      if (found->at(what) == value) return;
+      throw std::runtime_error(
+          fmt::format("targets.json: {} was recorded with {} {}, not {}; run record_targets",
+                      shape.name, what, found->at(what).dump(), value.dump()));
+    };
+    require("steps", target.steps);
+    require("margin", target.margin);
     target.reached = found->at("reached").get<std::vector<double>>();
+    target.data = found->at("data").get<std::string>();
+    const bool loss = found->at("metric") == metric_name(Metric::loss);
+    require("target", target.value(loss ? Metric::loss : Metric::accuracy));
   }
   return std::make_unique<Convergence>(shape.name.substr(shape.name.find('/') + 1), shape.size,
                                        target);
@@ -47,7 +54,11 @@ std::vector<TargetShape> target_shapes() {
 }
 
 std::vector<std::unique_ptr<Workload>> convergence_workloads() {
-  const nlohmann::json file = nlohmann::json::parse(target_files().front().second);
+  return convergence_workloads(target_files().front().second);
+}
+
+std::vector<std::unique_ptr<Workload>> convergence_workloads(std::string_view targets) {
+  const nlohmann::json file = nlohmann::json::parse(targets);
   std::vector<std::unique_ptr<Workload>> workloads;
   for (const TargetShape& shape : target_shapes()) {
     workloads.push_back(with_target(shape, file.at("shapes")));

@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <initializer_list>
 #include <iterator>
 #include <numeric>
 #include <utility>
@@ -22,6 +23,19 @@ namespace {
 
 constexpr std::uint32_t kOrderStream = 0x50000;  // and the epoch
 constexpr std::uint32_t kWindowStream = 0x60000;
+
+// FNV-1a in hexadecimal, so that data of the same size isn't taken for the same.
+std::string checksum(std::initializer_list<std::string_view> parts) {
+  std::uint64_t hash = 0xCBF29CE484222325u;
+  for (const std::string_view part : parts) {
+    for (const char c : part) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001B3u;
+  }
+  return fmt::format("{:016x}", hash);
+}
+
+std::string_view bytes_of(const std::vector<std::uint8_t>& values) {
+  return {reinterpret_cast<const char*>(values.data()), values.size()};
+}
 
 // A whole number below `limit`, for each of 32 random bits.
 std::int64_t below(std::uint32_t word, std::int64_t limit) {
@@ -77,8 +91,9 @@ class DigitsDataset final : public Dataset {
   }
   Metric metric() const override { return Metric::accuracy; }
   std::string description() const override {
-    return fmt::format("UCI digits: {} images to train on, {} to test", kTrainedDigits,
-                       test_.target.size());
+    return fmt::format("UCI digits: {} images to train on, {} to test, checksum {}", kTrainedDigits,
+                       test_.target.size(),
+                       checksum({bytes_of(digits_.pixels), bytes_of(digits_.classes)}));
   }
 
  private:
@@ -100,7 +115,7 @@ class DigitsDataset final : public Dataset {
 class TextDataset final : public Dataset {
  public:
   TextDataset(const Gpt& size, std::string_view text, std::int64_t test_windows)
-      : size_(size), test_windows_(test_windows) {
+      : size_(size), test_windows_(test_windows), checksum_(checksum({text})) {
     constexpr std::size_t kBlock = 4096;
     std::string held_back;
     for (std::size_t at = 0; at < text.size(); at += kBlock) {
@@ -134,8 +149,8 @@ class TextDataset final : public Dataset {
   }
   Metric metric() const override { return Metric::loss; }
   std::string description() const override {
-    return fmt::format("English text: {} bytes to train on, {} to test", trained_.size(),
-                       test_.target.size());
+    return fmt::format("English text: {} bytes to train on, {} to test, checksum {}",
+                       trained_.size(), test_.target.size(), checksum_);
   }
 
  private:
@@ -148,6 +163,7 @@ class TextDataset final : public Dataset {
 
   Gpt size_;
   std::int64_t test_windows_;
+  std::string checksum_;
   std::string trained_;
   Examples test_;
 };
@@ -254,8 +270,13 @@ std::string installed_text() {
     if (!file) throw DataMissing(fmt::format("the text {} can't be read", path.string()));
   }
   if (text.size() < kTextBytes) {
-    throw DataMissing(fmt::format("the text {} has {} bytes, and {} are needed",
-                                  text_files().front().string(), text.size(), kTextBytes));
+    const std::vector<std::filesystem::path> files = text_files();
+    const std::string read = files.size() == 1
+                                 ? files.front().string()
+                                 : fmt::format("in {} files of {}", files.size(), kTextFolder);
+    throw DataMissing(fmt::format(
+        "the text {} has {} bytes, and {} are needed: let BREAKEVEN_TEXT name a longer one", read,
+        text.size(), kTextBytes));
   }
   return text;
 }

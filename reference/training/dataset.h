@@ -42,7 +42,7 @@ class Dataset {
   virtual ModelSize test_size() const = 0;
   virtual Metric metric() const = 0;
 
-  /// What the data is, for a row's facts: "digits: 1400 + 397 images".
+  /// What the data is, with a checksum of it, for a row's facts and targets.json.
   virtual std::string description() const = 0;
 
   /// The metric of a test batch's logits.

@@ -158,6 +158,14 @@ TEST(Text, PredictsTheNextByte) {
   EXPECT_EQ(batch.target[15], std::fmod(batch.input[15] + 1, 256));
 }
 
+TEST(Text, IsDescribedWithAChecksum) {
+  std::string text = blocks(40);
+  const std::string before = text_dataset(kGpt, text)->description();
+  EXPECT_EQ(text_dataset(kGpt, text)->description(), before);
+  std::swap(text.front(), text.back());
+  EXPECT_NE(text_dataset(kGpt, text)->description(), before) << "other text of the same size";
+}
+
 TEST(Text, RefusesWhatIsTooShort) {
   EXPECT_THROW(text_dataset(kGpt, "short"), std::invalid_argument);
   Gpt words = kGpt;
@@ -199,7 +207,8 @@ TEST_F(InstalledText, IsTheFileThatTheEnvironmentNames) {
 
 TEST_F(InstalledText, MustBeLongEnough) {
   write(kTextBytes - 1);
-  EXPECT_THAT(installed_text, ThrowsMessage<DataMissing>(HasSubstr("500000 are needed")));
+  EXPECT_THAT(installed_text,
+              ThrowsMessage<DataMissing>(HasSubstr("499999 bytes, and 500000 are needed: let")));
 }
 
 TEST_F(InstalledText, SaysWhatToDoWhereItIsAbsent) {
