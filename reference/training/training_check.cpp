@@ -32,6 +32,15 @@ Spread difference(const AnswerPart& part, const std::vector<double>& a,
   return spread;
 }
 
+// What errors of this size have along the tensor where they know nothing of it.
+double chance_gain(const AnswerPart& part, const std::vector<double>& exact,
+                   double root_mean_square) {
+  double squares = 0;
+  for (std::int64_t i = part.first; i < part.first + part.count; ++i)
+    squares += exact[i] * exact[i];
+  return squares == 0 ? 0 : root_mean_square / std::sqrt(squares);
+}
+
 bool is_sampled(const TrainingStep& step) {
   const std::vector<AnswerPart>& parts = step.answer_parts();
   return std::any_of(parts.begin(), parts.end(),
@@ -99,7 +108,7 @@ ExpectedAnswer expected_answer(const TrainingStep& step, Precision precision) {
   ExpectedAnswer expected;
   expected.values = interpreted_answer(step, precision, 0);
   const std::vector<AnswerPart>& parts = step.answer_parts();
-  const double least_gain = kLeastGain * coarsest_roundoff(traits(precision));
+  const double least_gain = coarsest_roundoff(traits(precision));
   for (const AnswerPart& part : parts) {
     const double least = storing(step, precision, part, expected.values);
     expected.spreads.push_back({least, least, least_gain});
@@ -116,6 +125,11 @@ ExpectedAnswer expected_answer(const TrainingStep& step, Precision precision) {
       most.largest = std::max(most.largest, spread.largest / kSpreads);
       most.gain = std::max(most.gain, spread.gain / kSpreads);
     }
+  }
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    Spread& spread = expected.spreads[i];
+    const double chance = chance_gain(parts[i], expected.values, spread.root_mean_square);
+    spread.gain = std::max(spread.gain, chance);
   }
   return expected;
 }
@@ -147,7 +161,7 @@ Check judge_answer(const TrainingStep& step, Precision precision, const Expected
     const Spread off = difference(part, expected.values, got);
     const double error = std::max({scaled_error(off.root_mean_square, 0, spread.root_mean_square),
                                    scaled_error(off.largest, 0, 2 * spread.largest),
-                                   scaled_error(off.gain, 0, spread.gain)});
+                                   scaled_error(off.gain, 0, 2 * spread.gain)});
     if (error <= worst) continue;
     worst = error;
     where = fmt::format("{} is off by {:.3g} (root mean square; worst {:.3g}; gain {:.2g})",
