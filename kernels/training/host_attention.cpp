@@ -191,20 +191,18 @@ std::int64_t attention_scratch(const Sequence& sequence, std::int64_t cols, int 
 template <class T>
 void attention(const Sequence& sequence, std::int64_t cols, const T* qkv, T* y, float* lse,
                Multiply multiply, float* scratch) {
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < sequence.batch * sequence.heads; ++i) {
+  for_each_in_team(sequence.batch * sequence.heads, [&](std::int64_t i) {
     head_forward(Head(sequence, cols, i, scratch), qkv, y, lse + i * sequence.steps, multiply);
-  }
+  });
 }
 
 template <class T>
 void attention_backward(const Sequence& sequence, std::int64_t cols, const T* dy, const T* qkv,
                         const T* y, const float* lse, T* dqkv, Multiply multiply, float* scratch) {
-#pragma omp parallel for schedule(static)
-  for (std::int64_t i = 0; i < sequence.batch * sequence.heads; ++i) {
+  for_each_in_team(sequence.batch * sequence.heads, [&](std::int64_t i) {
     head_backward(Head(sequence, cols, i, scratch), dy, qkv, y, lse + i * sequence.steps, dqkv,
                   multiply);
-  }
+  });
 }
 
 template void attention(const Sequence&, std::int64_t, const float*, float*, float*, Multiply,

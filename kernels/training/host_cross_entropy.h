@@ -10,7 +10,7 @@ namespace breakeven::training {
 
 /// loss[0] = the mean over rows of logsumexp(logits[row]) - logits[row, targets[row]], and
 /// dlogits = (softmax(logits) - onehot(targets)) / rows; dlogits may be logits; null: not computed.
-/// scratch: a float for each row. Targets lie in [0, cols); the caller has checked them.
+/// scratch: a float for each row. Targets lie in [0, cols); HostProgram::write() has checked them.
 template <class T>
 void cross_entropy(MatrixSize size, const T* logits, const std::int32_t* targets, float* loss,
                    T* dlogits, float* scratch);

@@ -8,8 +8,8 @@
 
 namespace breakeven::training {
 
-/// x[b steps + t] = wte[tokens[b steps + t]] + wpe[t], rows of `cols`. Tokens are rows of wte; the
-/// caller has checked them. Sequence::heads isn't read.
+/// x[b steps + t] = wte[tokens[b steps + t]] + wpe[t], rows of `cols`. Tokens are rows of wte;
+/// HostProgram::write() has checked them. Sequence::heads isn't read.
 template <class T>
 void embedding(const Sequence& sequence, std::int64_t cols, const std::int32_t* tokens,
                const T* wte, const T* wpe, T* x);

@@ -160,8 +160,8 @@ class Compiler {
   }
 
   void flatten() {
-    const std::byte* x = build_.data<std::byte>(in_[0]);
-    if (x != nullptr) build_.share(out_[0], in_[0]);
+    build_.data<std::byte>(in_[0]);
+    build_.share(out_[0], in_[0]);
   }
 
   void normalise_batch() {

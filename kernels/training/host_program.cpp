@@ -32,6 +32,18 @@ std::set<TensorId> answers_of(const Graph& graph) {
   return answers;
 }
 
+// Indices are addresses in the loops that read them.
+void check_indices(const Tensor& tensor, std::span<const std::byte> values) {
+  for (std::size_t i = 0; i < values.size() / sizeof(std::int32_t); ++i) {
+    std::int32_t index = 0;
+    std::memcpy(&index, values.data() + i * sizeof index, sizeof index);
+    if (index >= 0 && index < tensor.fill.limit) continue;
+    throw std::invalid_argument(tensor.name + "[" + std::to_string(i) + "] is " +
+                                std::to_string(index) + ", not in 0 .. " +
+                                std::to_string(tensor.fill.limit - 1));
+  }
+}
+
 }  // namespace
 
 HostBuild::HostBuild(const Graph& graph, Precision precision, int threads, bool fused,
@@ -169,6 +181,7 @@ void HostProgram::write(TensorId id, std::span<const std::byte> values) {
     throw std::invalid_argument(tensor.name + " has " + std::to_string(memory_->size(id)) +
                                 " bytes, the values " + std::to_string(values.size()));
   }
+  if (tensor.storage == Storage::index) check_indices(tensor, values);
   std::byte* data = build().bytes(id);
   std::memcpy(data, values.data(), values.size());
   const TensorId own = build().own(id);

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
 
 namespace breakeven::training {
 
@@ -25,6 +26,23 @@ struct Part {
 inline Part own_part(std::int64_t items) {
   const std::int64_t thread = omp_get_thread_num(), threads = omp_get_num_threads();
   return {items * thread / threads, items * (thread + 1) / threads};
+}
+
+/// Calls f(i) for i below `count`, shared out among a team; throws what one of the calls threw,
+/// which would end the process if it left the region.
+template <class Function>
+void for_each_in_team(std::int64_t count, const Function& f) {
+  std::exception_ptr failed;
+#pragma omp parallel for schedule(static)
+  for (std::int64_t i = 0; i < count; ++i) {
+    try {
+      f(i);
+    } catch (...) {
+#pragma omp critical(breakeven_team_failed)
+      failed = std::current_exception();
+    }
+  }
+  if (failed) std::rethrow_exception(failed);
 }
 
 /// For `#pragma omp parallel if (...)`: a team that spins wakes within a microsecond or two, in

@@ -1,13 +1,14 @@
 // The strawman: products and convolutions as a textbook's loops, one thread, no blocking;
 // everything else by the loops that all CPU backends share. Bound by the latency of one addition
 // per step.
+#include "kernels/training/naive.h"
+
 #include <cstdint>
 #include <memory>
 
 #include "kernels/host/slow_rows.h"
 #include "kernels/training/host_products.h"
 #include "kernels/training/host_scratch.h"
-#include "kernels/training/step_kernel.h"
 
 namespace breakeven::training {
 namespace {
@@ -116,7 +117,7 @@ void compile_node(HostBuild& build, std::size_t index) {
 
 }  // namespace
 
-void naive(Registry& registry) {
+TrainingBackend naive_backend() {
   TrainingBackend backend;
   backend.name = "naive";
   backend.precisions = {Precision::f32};
@@ -127,8 +128,15 @@ void naive(Registry& registry) {
   backend.more_bytes = [](const TrainingStep& step, Precision precision, const Options& options) {
     return host_scratch_bytes(step.model.graph, precision, options.threads);
   };
-  backend.unsupported = too_slow;
-  add_training(registry, backend);
+  backend.unsupported = [](const TrainingStep& step, Precision precision, const Options& options) {
+    // A phase's row takes the whole step once.
+    if (!phase_of(step.part)) return too_slow(step, precision, options);
+    return too_slow(TrainingStep(step, StepPart::step), precision, options);
+  };
+  backend.convergence = false;  // hundreds of steps
+  return backend;
 }
+
+void naive(Registry& registry) { add_training(registry, naive_backend()); }
 
 }  // namespace breakeven::training

@@ -1,9 +1,12 @@
 // Training steps with oneDNN's products: linear layers by its matmul or inner product, convolutions
 // by its convolution, each in whichever of its layouts and implementations is the fastest here,
-// reorders included (prepare() times them). What follows a product, bias, ReLU, a residual, is done
-// by the product before it stores its result; everything else by the host's loops. Bound by the FMA
-// units in products, by memory bandwidth in updates and norms. `onednn_unfused` does every node by
-// itself. In bf16 products read bf16 and accumulate in f32; gradients of weights are stored in f32.
+// reorders included: they are timed when a program is made. What follows a product, bias, ReLU, a
+// residual, is done by the product before it stores its result; everything else by the host's
+// loops. Bound by the FMA units in products, by memory bandwidth in updates and norms.
+// `onednn_unfused` does every node by itself. In bf16 products read bf16 and accumulate in f32;
+// gradients of weights are stored in f32; attention's small products are f32's in either precision.
+// Tensors between nodes are in the graph's plain layout: a convolution whose fastest way has
+// another reorders them in every call.
 #include "kernels/host/onednn.h"
 
 #include <omp.h>
@@ -22,6 +25,7 @@
 
 #include "kernels/kernel.h"
 #include "kernels/training/host_program.h"
+#include "kernels/training/host_scratch.h"
 #include "kernels/training/onednn.h"
 #include "kernels/training/onednn_product.h"
 #include "kernels/training/onednn_ways.h"
@@ -275,11 +279,13 @@ class Threads {
 std::size_t more_bytes(const TrainingStep& step, Precision precision, const Options& options) {
   const Threads threads(options.threads);
   const Graph& graph = step.model.graph;
-  std::size_t most = 0;
+  std::size_t most = host_scratch_bytes(graph, precision, options.threads);
   for (const Node& node : graph.nodes()) {
     if (!is_product(node.op)) continue;
-    most = std::max(most, product_bytes(ways_of(graph, node, precision == Precision::bf16,
-                                                plain_epilogue(node), has_bias(node))));
+    Epilogue epilogue = plain_epilogue(node);
+    epilogue.residual = true;  // as some have, which then is reordered, too
+    most = std::max(most, product_bytes(ways_of(graph, node, precision == Precision::bf16, epilogue,
+                                                has_bias(node))));
   }
   return most;
 }

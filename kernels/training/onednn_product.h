@@ -259,12 +259,14 @@ inline std::size_t fastest_product(const std::string& name, const std::vector<Pr
   static std::mutex mutex;
   static std::map<std::pair<std::string, int>, std::size_t> found;
   const std::scoped_lock lock(mutex);
-  const auto [place, first] = found.try_emplace({name, omp_get_max_threads()}, 0);
-  if (first && ways.size() > 1) {
+  const std::pair key(name, omp_get_max_threads());
+  if (const auto known = found.find(key); known != found.end()) return known->second;
+  std::size_t fastest = 0;
+  if (ways.size() > 1) {
     detail::TimedWays timed(ways);
-    place->second = conv2d::fastest_way(ways.size(), [&](std::size_t i) { timed.run(i); });
+    fastest = conv2d::fastest_way(ways.size(), [&](std::size_t i) { timed.run(i); });
   }
-  return place->second;
+  return found[key] = fastest;
 }
 
 }  // namespace breakeven::training

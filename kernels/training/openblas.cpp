@@ -49,15 +49,13 @@ conv2d::Products products_for(const Conv2d& conv, int threads,
   static std::mutex mutex;
   static std::map<std::string, conv2d::Products> chosen;
   const std::scoped_lock lock(mutex);
-  const auto [known, fresh] = chosen.emplace(name_of(conv, threads), conv2d::Products::faster);
-  if (fresh) {
-    Im2colProgram<float> trial(conv, threads, conv2d::Products::faster);
-    HostBuffer scratch(trial.scratch_bytes());
-    poison(scratch.span());
-    trial.choose(tensors, scratch.as<float>());
-    known->second = trial.products();
-  }
-  return known->second;
+  const std::string name = name_of(conv, threads);
+  if (const auto known = chosen.find(name); known != chosen.end()) return known->second;
+  Im2colProgram<float> trial(conv, threads, conv2d::Products::faster);
+  HostBuffer scratch(trial.scratch_bytes());
+  poison(scratch.span());
+  trial.choose(tensors, scratch.as<float>());
+  return chosen[name] = trial.products();
 }
 
 // A convolution and its call; the call's closure owns it.

@@ -117,7 +117,7 @@ void add_training(Registry& registry, const TrainingBackend& backend) {
       registry.add(implementation_of(backend, part_name(part) + "_" + model));
     }
   }
-  add_convergence(registry, backend);
+  if (backend.convergence) add_convergence(registry, backend);
 }
 
 std::size_t program_bytes(const Graph& graph, Precision precision) {

@@ -22,6 +22,7 @@ struct TrainingBackend {
   MakeProgram make;
   std::vector<Launch> launches = {Launch::stream};
   bool threaded = true;
+  bool convergence = true;  ///< has rows of convergence_<model>
   /// Bytes beside the tensors, or {} for none.
   std::function<std::size_t(const TrainingStep&, Precision, const Options&)> more_bytes = {};
   std::function<std::string(const TrainingStep&, Precision, const Options&)> unsupported = {};

@@ -38,6 +38,16 @@ std::vector<double> starting_parameter(const Graph& graph, TensorId id, Precisio
   return initial_values(graph, id, wide ? ElementType::f64 : ElementType::f32, seed);
 }
 
+void move_as_copies(const Graph& graph, TensorId id, std::uint64_t seed, double roundings,
+                    std::vector<double>& values) {
+  if (graph.tensor(id).shape.size() < 2) return;  // no product reads it
+  std::vector<double> shares(values.size());
+  random_values({.seed = seed, .operand = kCopyStream + static_cast<std::uint32_t>(id)},
+                ElementType::f32, 0, shares.size(), shares.data());
+  const double move = roundings * traits(Precision::bf16).output_roundoff;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= 1 + shares[i] * move;
+}
+
 std::vector<std::pair<TensorId, TensorId>> shared_tensors(const Graph& training,
                                                           const Graph& inference) {
   std::vector<std::pair<TensorId, TensorId>> shared;
@@ -66,18 +76,11 @@ void InterpreterLearner::start(std::uint64_t seed) {
       return initial_values(model_.graph, id);
     }
     std::vector<double> values = starting_parameter(model_.graph, id, precision_, seed);
-    if (perturbed_ != 0 && precision_ == Precision::bf16) move_as_copies(id, values);
+    if (perturbed_ != 0 && precision_ == Precision::bf16) {
+      move_as_copies(model_.graph, id, perturbed_, 1, values);
+    }
     return values;
   });
-}
-
-void InterpreterLearner::move_as_copies(TensorId id, std::vector<double>& values) const {
-  if (model_.graph.tensor(id).shape.size() < 2) return;  // no product reads it
-  std::vector<double> shares(values.size());
-  random_values({.seed = perturbed_, .operand = kCopyStream + static_cast<std::uint32_t>(id)},
-                ElementType::f32, 0, shares.size(), shares.data());
-  const double roundoff = traits(precision_).output_roundoff;
-  for (std::size_t i = 0; i < values.size(); ++i) values[i] *= 1 + shares[i] * roundoff;
 }
 
 double InterpreterLearner::step(const Examples& batch) {

@@ -62,6 +62,11 @@ TrainingRun train(Learner& learner, const Dataset& data, const Goal& goal, std::
 std::vector<double> starting_parameter(const Graph& graph, TensorId id, Precision precision,
                                        std::uint64_t seed);
 
+/// Moves a bf16 training's first values of a parameter by `roundings` times up to what rounding
+/// does to the working copies that products read. Nothing for parameters that no product reads.
+void move_as_copies(const Graph& graph, TensorId id, std::uint64_t seed, double roundings,
+                    std::vector<double>& values);
+
 /// Tensors from outside that an inference graph has in common with the training graph, by name:
 /// pairs of the training graph's and the inference graph's.
 std::vector<std::pair<TensorId, TensorId>> shared_tensors(const Graph& training,
@@ -82,8 +87,6 @@ class InterpreterLearner final : public Learner {
   std::vector<double> logits(const Examples& test) override;
 
  private:
-  void move_as_copies(TensorId id, std::vector<double>& values) const;
-
   Model model_;
   Model inference_;
   Precision precision_;
