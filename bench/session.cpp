@@ -79,6 +79,7 @@ Check Session::verify() {
   kernel_->run();
   std::span<const std::byte> answer = kernel_->output();
   first_call_seconds_ = wall_seconds() - start;
+  peak_unchecked_ = device_.peak_bytes();
   const std::vector<std::byte> first(answer.begin(), answer.end());
   Check check = judge(first, "");
 
@@ -123,8 +124,9 @@ Sample Session::batch() {
     throw std::runtime_error(fmt::format("the device's clock gave {} s for {} calls",
                                          sample.batch.seconds, sample.calls));
   }
-  // The peak is the process's: only where this case raised it is it this case's.
-  const std::optional<std::size_t> peak = device_.peak_bytes();
+  // The peak is the process's: only where this case raised it is it this case's. Host memory holds
+  // the check's fp64 copies by now, a GPU's doesn't, but may have grown when it was captured.
+  const std::optional<std::size_t> peak = on_gpu() ? device_.peak_bytes() : peak_unchecked_;
   if (peak && (!peak_before_ || *peak > *peak_before_)) sample.peak_bytes = peak;
   return sample;
 }

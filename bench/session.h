@@ -115,6 +115,7 @@ class Session {
   std::int64_t calls_ = 0;
   double first_call_seconds_ = 0;
   std::optional<std::size_t> peak_before_;
+  std::optional<std::size_t> peak_unchecked_;  ///< after the first run, before any check
 };
 
 }  // namespace breakeven

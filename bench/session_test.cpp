@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <fstream>
+#include <string>
+#include <vector>
 
 #include "bench/testing/fakes.h"
 
@@ -249,10 +252,47 @@ TEST(Batch, APeakThatAnEarlierCaseLeftIsNotThisCases) {
   device.peak = 1000;
   const FakeCase c(testing::right());
   const Policy policy;
-  const auto session = settled(c, device, policy);
-  EXPECT_FALSE(session->batch().peak_bytes);
-  device.peak = 2000;
-  EXPECT_EQ(session->batch().peak_bytes, 2000u);
+  EXPECT_FALSE(settled(c, device, policy)->batch().peak_bytes);
+  const FakeCase larger([&](std::vector<double>& output, int earlier_runs) {
+    device.peak = 2000;
+    testing::right()(output, earlier_runs);
+  });
+  EXPECT_EQ(settled(larger, device, policy)->batch().peak_bytes, 2000u);
+}
+
+TEST(Batch, TheChecksMemoryIsNotTheKernels) {
+  constexpr std::size_t kCheckBytes = std::size_t{200} << 20;
+  class Greedy : public testing::FakeWorkload {
+    Check check(Precision precision, std::span<const std::byte> answer) const override {
+      const std::vector<char> copies(kCheckBytes, 1);
+      return copies.back() == 1 ? FakeWorkload::check(precision, answer) : Check{};
+    }
+  } workload;
+  class OnThisHost : public FakeDevice {
+   public:
+    std::optional<std::size_t> peak_bytes() const override {
+      std::ifstream status("/proc/self/status");
+      for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:")) return std::stoull(line.substr(6)) * 1024;
+      }
+      return std::nullopt;
+    }
+    void configure(const Options&) override { std::ofstream("/proc/self/clear_refs") << "5"; }
+  } device;
+  constexpr std::size_t kKernelBytes = std::size_t{30} << 20;
+  std::vector<char> memory;
+  FakeCase c([&](std::vector<double>& output, int earlier_runs) {
+    memory.assign(kKernelBytes, 1);
+    testing::right()(output, earlier_runs);
+  });
+  c.what.workload = &workload;
+  const Policy policy;
+  device.configure({});
+  const std::size_t before = device.peak_bytes().value();
+  const std::size_t peak = settled(c, device, policy)->batch().peak_bytes.value();
+  EXPECT_GE(device.peak_bytes().value(), before + kCheckBytes / 2);  // the check was seen at all
+  EXPECT_LT(peak, before + kCheckBytes / 2);
+  EXPECT_GT(peak, before + kKernelBytes / 2);
 }
 
 TEST(Energy, IsOffUnlessAskedForAndNeverForColdRows) {
