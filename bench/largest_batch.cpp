@@ -12,12 +12,13 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <ostream>
 #include <stdexcept>
 #include <variant>
 #include <vector>
 
-#include "bench/json.h"
+#include "reference/training/training_shapes.h"
 #include "reference/training/training_step.h"
 
 namespace breakeven {
@@ -105,9 +106,17 @@ const TrainingStep& step_of(const Case& c) {
 }
 
 std::unique_ptr<TrainingStep> sized(const TrainingStep& step, std::int64_t batch) {
-  ModelSize size = step.size;
-  std::visit([batch](auto& own) { own.batch = batch; }, size);
-  return std::make_unique<TrainingStep>(fmt::format("batch_{}", batch), size, step.part);
+  return std::make_unique<TrainingStep>(fmt::format("batch_{}", batch),
+                                        with_batch(step.size, batch), step.part);
+}
+
+/// Why there is no such row at a batch, "" where there is one.
+std::string refusal(const Case& c, const TrainingStep& step, std::int64_t batch) {
+  try {
+    return c.implementation->unsupported(*sized(step, batch), c.precision, c.options);
+  } catch (const std::invalid_argument& error) {
+    return error.what();  // no model, or more elements than an index can count
+  }
 }
 
 /// Bytes that a row takes, with a host copy of its largest operand in f64 as it is filled.
@@ -137,17 +146,28 @@ std::string plan(const ModuleInfo& info, const Workloads& workloads, const Bench
   for (const Case& c : select_cases(cases, options)) {
     const TrainingStep& step = step_of(c);
     const double available = static_cast<double>(module.device->available_bytes());
+    const std::int64_t own = std::visit([](const auto& size) { return size.batch; }, step.size);
+    std::int64_t least = 1;
+    std::string why = refusal(c, step, least);
+    for (const std::int64_t batch : {std::int64_t{2}, own}) {
+      if (why.empty()) break;
+      least = batch;
+      why = refusal(c, step, least);
+    }
+    if (!why.empty()) {
+      rows.push_back({{"name", c.name}, {"unsupported", why}});
+      continue;
+    }
     const auto fits = [&](std::int64_t batch) {
-      try {
-        return bytes_of(c, *sized(step, batch), on_gpu) <= kShareOfMemory * available;
-      } catch (const std::invalid_argument&) {
-        return false;  // more elements than an index can count
-      }
+      return refusal(c, step, batch).empty() &&
+             bytes_of(c, *sized(step, batch), on_gpu) <= kShareOfMemory * available;
     };
-    const LargestBatch found = largest_batch(fits, kMost, [](auto) { return std::string(); });
-    const auto shown = sized(step, std::max<std::int64_t>(found.estimated, 1));
+    const LargestBatch found =
+        largest_batch(fits, kMost, [](auto) { return std::string(); }, least);
+    const auto shown = sized(step, std::max(found.estimated, least));
     rows.push_back({{"name", c.name},
-                    {"unsupported", c.unsupported},
+                    {"unsupported", ""},
+                    {"least", least},
                     {"estimated", found.estimated},
                     {"bytes", bytes_of(c, *shown, on_gpu)},
                     {"available", available},
@@ -182,17 +202,18 @@ std::string run_once(const ModuleInfo& info, const Workloads& workloads, const s
 std::string line_of(const Json& row, const LargestBatch& found, const std::string& seconds) {
   constexpr double kGiB = 1024.0 * 1024 * 1024;
   const std::string name = row["name"];
-  const std::string memory =
-      fmt::format("{:.4g} GiB of {:.4g} GiB of {}", row["bytes"].get<double>() / kGiB,
-                  row["available"].get<double>() / kGiB, row["memory"].get<std::string>());
   if (const std::string why = row["unsupported"]; !why.empty()) {
     return fmt::format("{}: none; {}", name, why);
   }
+  const std::int64_t least = row["least"];
+  const std::string memory =
+      fmt::format("{:.4g} GiB of {:.4g} GiB of {}", row["bytes"].get<double>() / kGiB,
+                  row["available"].get<double>() / kGiB, row["memory"].get<std::string>());
   if (found.estimated == 0) {
-    return fmt::format("{}: none; a batch of 1 needs {}", name, memory);
+    return fmt::format("{}: none; a batch of {} needs {}", name, least, memory);
   }
   if (found.batch == 0) {
-    return fmt::format("{}: none; a batch of 1 {}", name, found.reason);
+    return fmt::format("{}: none; a batch of {} {}", name, least, found.reason);
   }
   const std::string time = fmt::format("one call takes {:.3g} s", std::stod(seconds));
   if (found.batch == found.estimated) {
@@ -205,10 +226,11 @@ std::string line_of(const Json& row, const LargestBatch& found, const std::strin
 }  // namespace
 
 LargestBatch largest_batch(const std::function<bool(std::int64_t)>& fits, std::int64_t most,
-                           const std::function<std::string(std::int64_t)>& attempt) {
+                           const std::function<std::string(std::int64_t)>& attempt,
+                           std::int64_t least) {
   LargestBatch found;
-  if (!fits(1)) return found;
-  std::int64_t low = 1;
+  if (!fits(least)) return found;
+  std::int64_t low = least;
   while (low < most && fits(std::min(2 * low, most))) low = std::min(2 * low, most);
   std::int64_t high = std::min(2 * low, most + 1);  // doesn't fit, or isn't allowed
   while (high - low > 1) {
@@ -226,8 +248,9 @@ LargestBatch largest_batch(const std::function<bool(std::int64_t)>& fits, std::i
       failing = next;
       found.reason = reason;
     }
-    if (failing - found.batch <= std::max<std::int64_t>(1, found.batch / 16)) break;
-    next = found.batch + (failing - found.batch) / 2;
+    const std::int64_t known = std::max(found.batch, least - 1);
+    if (failing - known <= std::max<std::int64_t>(1, known / 16)) break;
+    next = known + (failing - known) / 2;
   }
   return found;
 }
@@ -252,14 +275,14 @@ int search_largest_batches(const ModuleInfo& module, const Workloads& workloads,
       if (reason.empty()) seconds = child.text;
       return reason;
     };
-    const std::int64_t estimated = row["estimated"];
     LargestBatch found;
-    if (row["unsupported"].get<std::string>().empty() && estimated > 0) {
-      found =
-          largest_batch([&](std::int64_t batch) { return batch <= estimated; }, estimated, attempt);
+    if (row["unsupported"].get<std::string>().empty()) {
+      const std::int64_t estimated = row["estimated"];
+      found = largest_batch([&](std::int64_t batch) { return batch <= estimated; }, estimated,
+                            attempt, row["least"]);
+      if (found.batch == 0) status = 1;
     }
     out << line_of(row, found, seconds) << std::endl;
-    if (found.batch == 0) status = 1;
   }
   return status;
 }

@@ -47,6 +47,21 @@ TEST(LargestBatch, NoneIsAnAnswer) {
   EXPECT_EQ(attempts, 4);  // 8, 4, 2, 1
 }
 
+TEST(LargestBatch, StartsFromTheLeast) {
+  const auto fits = [](std::int64_t batch) {
+    EXPECT_GE(batch, 6);
+    return batch <= 9;
+  };
+  EXPECT_EQ(largest_batch(fits, 100, well, 6).batch, 9);
+  std::vector<std::int64_t> attempts;
+  const auto attempt = [&](std::int64_t batch) {
+    attempts.push_back(batch);
+    return std::string("broke");
+  };
+  EXPECT_EQ(largest_batch(fits, 100, attempt, 6).batch, 0);
+  EXPECT_EQ(attempts, (std::vector<std::int64_t>{9, 7, 6}));
+}
+
 TEST(LargestBatch, GoesBackWhereTheRunFails) {
   for (const std::int64_t limit : {1, 2, 3, 30, 500, 700, 1023}) {
     std::vector<std::int64_t> attempts;

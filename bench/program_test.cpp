@@ -90,6 +90,31 @@ TEST(Program, SearchesTheLargestBatch) {
                "matches none of");
 }
 
+TEST(Program, ABatchThatIsNoModelEndsNoSearch) {
+  // The last stage normalises over one value a channel and image: there is no step of one image.
+  const std::string shapes = temporary("models.json");
+  std::ofstream(shapes) << R"({"operation": "training", "shapes": [
+    {"name": "small_b", "model": "resnet18", "batch": [8], "side": 8, "width": 4}]})";
+  const std::string flags = "--module=fake --largest_batch --shapes=" + shapes + " ";
+  const std::string row = "training_step_resnet18/small_b8/cpu/";
+  const Result all = bench(flags + "--benchmark_filter=" + row);
+  EXPECT_EQ(all.error, "");
+  EXPECT_EQ(all.status, 1);  // "huge" has no batch that runs
+  EXPECT_NE(all.out.find(row + "fits/f32: 92 ("), std::string::npos) << all.out;
+  EXPECT_NE(all.out.find(row + "huge/f32: none; a batch of 2 needs 4 GiB of 1 GiB of memory\n"),
+            std::string::npos)
+      << all.out;
+}
+
+TEST(Program, UnsupportedBatchesAreNoFailure) {
+  const Result result =
+      bench("--module=fake --largest_batch '--benchmark_filter=lenet/b64/cpu/(few|none)/'");
+  EXPECT_EQ(result.error, "");
+  EXPECT_EQ(result.status, 0) << result.out;
+  EXPECT_NE(result.out.find("/few/f32: 40 ("), std::string::npos) << result.out;
+  EXPECT_NE(result.out.find("/none/f32: none; no such batch\n"), std::string::npos) << result.out;
+}
+
 TEST(Program, MistakesGetOneLineAndExit2) {
   expect_usage("--frobnicate", "unknown flag --frobnicate");
   expect_usage("--benchmark_frobnicate=1", "unknown flag --benchmark_frobnicate=1");

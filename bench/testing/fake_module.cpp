@@ -114,8 +114,8 @@ void add_matmul(Registry& registry, const char* name, PlainMatmul::Then then) {
   registry.add(std::move(implementation));
 }
 
-/// A step that computes nothing, and dies of batches above 300, though its footprint of 1 MiB a
-/// sample allows about 900.
+/// A step that computes nothing, and dies of batches above 300, though its footprint may allow
+/// more.
 class FakeStep : public Kernel {
  public:
   explicit FakeStep(const Workload& workload)
@@ -135,9 +135,11 @@ class FakeStep : public Kernel {
   std::vector<float> answer_;
 };
 
-void add_step(Registry& registry, const char* name, std::size_t bytes_a_sample) {
+/// Batches above `most` are unsupported.
+void add_step(Registry& registry, const char* name, std::size_t bytes_a_sample,
+              const char* op = "training_step_lenet", std::int64_t most = 1 << 30) {
   Implementation implementation;
-  implementation.op = "training_step_lenet";
+  implementation.op = op;
   implementation.name = name;
   implementation.precisions = {Precision::f32};
   implementation.caches = {Cache::warm};
@@ -145,6 +147,9 @@ void add_step(Registry& registry, const char* name, std::size_t bytes_a_sample) 
   implementation.footprint_bytes = [bytes_a_sample](const Workload& workload, Precision,
                                                     const Options&) {
     return static_cast<std::size_t>(workload.dimensions()[0].second) * bytes_a_sample;
+  };
+  implementation.unsupported = [most](const Workload& workload, Precision, const Options&) {
+    return std::string(workload.dimensions()[0].second > most ? "no such batch" : "");
   };
   implementation.load = [](const Workload& workload, Precision, const Options&) {
     return std::make_unique<FakeStep>(workload);
@@ -190,6 +195,10 @@ void add_kernels(Registry& registry) {
   add_step(registry, "dies", std::size_t{1} << 20);
   add_step(registry, "fits", std::size_t{10} << 20);
   add_step(registry, "huge", std::size_t{1} << 31);
+  add_step(registry, "few", std::size_t{1} << 20, "training_step_lenet", 40);
+  add_step(registry, "none", std::size_t{1} << 20, "training_step_lenet", 0);
+  add_step(registry, "fits", std::size_t{10} << 20, "training_step_resnet18");
+  add_step(registry, "huge", std::size_t{1} << 31, "training_step_resnet18");
 }
 
 class WallClock : public Device {
