@@ -58,10 +58,6 @@ Point rate_point(const Case& c) {
   return point;
 }
 
-std::string machine_of(const Run& run) {
-  return run.label.empty() ? "" : fmt::format(" (run {})", run.label);
-}
-
 // The rows of a size chart: one operation and precision at the default number of threads.
 std::vector<const Case*> default_cases(const Run& run, const std::string& op,
                                        const std::string& precision) {
@@ -172,6 +168,10 @@ Point ratio_point(const Pair& pair, const Estimate& ratio) {
 }
 
 }  // namespace
+
+std::string machine_of(const Run& run) {
+  return run.label.empty() ? "" : fmt::format(" (run {})", run.label);
+}
 
 Chart make_chart(const Run& run, const std::string& section, const std::string& name,
                  const std::string& caption, Plot plot) {

@@ -52,8 +52,12 @@ std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const s
 Chart make_chart(const Run& run, const std::string& section, const std::string& name,
                  const std::string& caption, Plot plot);
 
-/// charts_training.cpp: samples or tokens per second against the batch, and loss curves.
-std::vector<Chart> training_charts(const Run& run, const Styles& styles);
+/// " (run B)"; empty where there is one run only.
+std::string machine_of(const Run& run);
+
+/// charts_training.cpp: samples or tokens per second against the batch, and loss curves. A style
+/// stands for implementation, precision and options here, which such a chart compares.
+std::vector<Chart> training_charts(const Run& run);
 
 /// All of them in the order of the page.
 std::vector<Chart> make_charts(const std::vector<Run>& runs);

@@ -13,14 +13,10 @@
 namespace breakeven {
 namespace {
 
-std::string machine_of(const Run& run) {
-  return run.label.empty() ? "" : fmt::format(" (run {})", run.label);
-}
-
 // A rate scales with 1 / time, so its interval is the time's turned round.
 Point rate_point(const Case& c) {
   const double rate = *items_per_second(c);
-  const double batch = c.counter("n").value_or(0);
+  const double batch = *sweep_batch(c);
   Point point{batch, rate, {}, {}, ""};
   if (c.seconds->interval.coverage > 0) {
     point.low = rate * c.seconds->value / c.seconds->interval.high;
@@ -31,7 +27,15 @@ Point rate_point(const Case& c) {
   return point;
 }
 
-std::optional<Chart> sweep_chart(const Run& run, const Styles& styles,
+// By way_text: rows that differ in precision or launch only lie beside each other in these charts.
+using WayStyles = std::map<std::string, int>;
+
+void set_style(Series& series, const WayStyles& styles) {
+  series.style = styles.at(series.label) % kStyles;
+  series.dashed = styles.at(series.label) / kStyles % 2 == 1;
+}
+
+std::optional<Chart> sweep_chart(const Run& run, const WayStyles& styles,
                                  const std::vector<TrainingRow>& rows, const std::string& model,
                                  const std::string& sweep) {
   Plot plot;
@@ -41,14 +45,13 @@ std::optional<Chart> sweep_chart(const Run& run, const Styles& styles,
   for (const TrainingRow& row : rows) {
     if (row.model != model || sweep_name(row.name.shape) != sweep || row.step == nullptr ||
         row.name.options.contains("threads") || row.name.options.contains("cache") ||
-        !items_per_second(*row.step)) {
+        !sweep_batch(*row.step) || !items_per_second(*row.step)) {
       continue;
     }
     const std::string way = way_text(row.name);
     Series& series = by_way[way];
     series.label = way;
-    series.style = styles.of(row.name.implementation);
-    series.dashed = row.name.precision != "f32" || !row.name.options.empty();
+    set_style(series, styles);
     series.points.push_back(rate_point(*row.step));
     swept = swept || series.points.size() > 1;
     items = row.step->text("items_name");
@@ -69,7 +72,7 @@ std::optional<Chart> sweep_chart(const Run& run, const Styles& styles,
                     fmt::format("Training {} by batch{}", model, machine_of(run)), std::move(plot));
 }
 
-std::optional<Chart> loss_chart(const Run& run, const Styles& styles,
+std::optional<Chart> loss_chart(const Run& run, const WayStyles& styles,
                                 const std::vector<Convergence>& all, const std::string& model,
                                 const std::string& shape) {
   Plot plot;
@@ -78,8 +81,7 @@ std::optional<Chart> loss_chart(const Run& run, const Styles& styles,
     if (each.model != model || name.shape != shape || each.losses.empty()) continue;
     Series series;
     series.label = way_text(name);
-    series.style = styles.of(name.implementation);
-    series.dashed = name.precision != "f32";
+    set_style(series, styles);
     series.markers = false;
     for (std::size_t i = 0; i < each.losses.size(); ++i) {
       series.points.push_back({static_cast<double>(i + 1),
@@ -94,7 +96,7 @@ std::optional<Chart> loss_chart(const Run& run, const Styles& styles,
   plot.x = {"step", false, false};
   plot.y = {"loss", false, false};
   plot.description = fmt::format(
-      "Loss of the first steps of {} from the same seed and data, one line per implementation, "
+      "Loss of every step of {} from the same seed and data, one line per implementation, "
       "device and precision.",
       model);
   return make_chart(run, "training", "loss-" + model + "-" + shape,
@@ -104,7 +106,7 @@ std::optional<Chart> loss_chart(const Run& run, const Styles& styles,
 
 }  // namespace
 
-std::vector<Chart> training_charts(const Run& run, const Styles& styles) {
+std::vector<Chart> training_charts(const Run& run) {
   std::vector<Chart> charts;
   const auto add = [&charts](std::optional<Chart> chart) {
     if (chart) charts.push_back(std::move(*chart));
@@ -112,9 +114,14 @@ std::vector<Chart> training_charts(const Run& run, const Styles& styles) {
   const std::vector<TrainingRow> rows = training_rows(run);
   std::set<std::pair<std::string, std::string>> sweeps;
   for (const TrainingRow& row : rows) sweeps.emplace(row.model, sweep_name(row.name.shape));
-  for (const auto& [model, sweep] : sweeps) add(sweep_chart(run, styles, rows, model, sweep));
   const std::vector<Convergence> all = convergences(run);
   std::set<std::pair<std::string, std::string>> curves;
+  WayStyles styles;
+  for (const TrainingRow& row : rows) styles[way_text(row.name)] = 0;
+  for (const Convergence& each : all) styles[way_text(each.row->segments)] = 0;
+  int style = 0;
+  for (auto& [way, own] : styles) own = style++;
+  for (const auto& [model, sweep] : sweeps) add(sweep_chart(run, styles, rows, model, sweep));
   for (const Convergence& each : all) curves.emplace(each.model, each.row->segments.shape);
   for (const auto& [model, shape] : curves) add(loss_chart(run, styles, all, model, shape));
   return charts;

@@ -27,10 +27,6 @@ std::string charts_of(const Page& page, const std::string& section) {
   return out.empty() ? "" : "<div class=\"charts\">\n" + out + "</div>\n";
 }
 
-std::string run_cell(const Page& page, const Run& run) {
-  return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
-}
-
 std::string no_gpu(const Page& page) {
   for (const Run& run : page.runs) {
     if (run.has_gpu_rows()) {
@@ -135,7 +131,7 @@ std::string heat_table(const Page& page, const Run& run, const Answer& answer) {
   for (const Pair* pair : answer.pairs) pairs[pair->shape] = pair;
   for (const Case& c : run.cases) {
     if (c.segments.device != "gpu" || c.segments.op != answer.op || !c.verified() ||
-        c.segments.precision != answer.precision ||
+        c.segments.precision != answer.precision || is_framework(c) ||
         options_text(c.segments, {"threads", "launch"}) != answer.mode) {
       continue;
     }
@@ -264,7 +260,8 @@ std::string ladder_html(const Page& page) {
     std::map<Key, std::vector<const Case*>> groups;
     std::vector<Key> order;  // as the cases come: by size
     for (const Case& c : run.cases) {
-      if (!c.seconds || c.segments.op == "peak" || c.segments.op == "stream") continue;
+      if (!c.seconds || is_framework(c)) continue;
+      if (c.segments.op == "peak" || c.segments.op == "stream") continue;
       Key key{c.segments.op, c.segments.device, c.segments.precision, c.segments.shape};
       auto& cases = groups[key];
       if (cases.empty()) order.push_back(std::move(key));

@@ -10,10 +10,6 @@
 namespace breakeven {
 namespace {
 
-std::string run_cell(const Page& page, const Run& run) {
-  return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
-}
-
 std::string implementation_cells(const CaseName& name) {
   return fmt::format("<td>{}<td>{}<td>{}", escape_html(name.device),
                      escape_html(implementation_text(name.implementation)),
@@ -99,7 +95,7 @@ std::string batches_html(const Page& page) {
     }
   }
   if (rows.empty()) return "";
-  return "<details><summary>From which batch on the GPU wins, by network and layer</summary>"
+  return "<details><summary>From which batch on the GPU wins, by network, layer and model</summary>"
          "<div class=\"scroll\"><table class=\"wide\"><thead><tr><th scope=\"col\">Of<th "
          "scope=\"col\">Precision"
          "<th scope=\"col\">Batches<th scope=\"col\">GPU wins<th scope=\"col\">GPU wins, transfers "

@@ -13,10 +13,6 @@
 namespace breakeven {
 namespace {
 
-std::string run_cell(const Page& page, const Run& run) {
-  return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
-}
-
 std::string counter_cell(const Case& c, const char* key, std::string (*format)(double)) {
   const auto value = c.counter(key);
   return "<td class=\"n\">" + (value ? format(*value) : "–");

@@ -142,6 +142,8 @@ std::string Run::fact(const std::string& key) const {
   return found == results.context.end() ? "" : found->second;
 }
 
+bool is_framework(const Case& c) { return c.segments.implementation.starts_with("pytorch_"); }
+
 bool is_convolution(const Case& c) { return c.segments.op.starts_with("conv2d_"); }
 
 double case_size(const Case& c) {

@@ -131,14 +131,14 @@ struct NetworkSum {
   bool complete() const { return total.seconds.has_value(); }
 };
 
-/// GPU against CPU along the batch sizes of one layer or of one network's sum.
+/// GPU against CPU along the batch sizes of one layer, of one network's sum or of one model.
 struct BatchSeries {
   std::string op;
   std::string precision;
   std::string mode;
-  std::string name;  ///< "resnet50_conv1", "resnet50"
+  std::string name;  ///< "resnet50_conv1", "resnet50"; of a model's sizes "cifar_b"
   bool whole_network = false;
-  Crossover resident;                   ///< sizes are images
+  Crossover resident;                   ///< sizes are images or sequences
   std::optional<Crossover> every_call;  ///< where two batches or more have transfers
 };
 
@@ -163,6 +163,9 @@ struct Run {
   bool has_gpu_rows() const;
   std::string fact(const std::string& key) const;  ///< empty where unknown
 };
+
+/// Measured through a framework by tools/peers, for comparison: neither ours nor a rival in pairs.
+bool is_framework(const Case& c);
 
 /// One of the conv2d operations.
 bool is_convolution(const Case& c);

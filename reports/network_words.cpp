@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "reports/text.h"
+#include "reports/training.h"
 #include "reports/words.h"
 
 namespace breakeven {
@@ -14,11 +15,13 @@ namespace breakeven {
 std::string wins_text(const Run& run, const Answer& answer, bool every_call) {
   const std::optional<Crossover>& squares = every_call ? answer.every_call : answer.resident;
   if (squares) return crossover_text(*squares);
-  if (!is_convolution(answer.pairs.front()->gpu.favourite())) {
+  const bool model = is_training(answer.op);
+  if (!model && !is_convolution(answer.pairs.front()->gpu.favourite())) {
     return "not measured: fewer than two square sizes";
   }
   std::size_t wins = 0;
-  std::size_t layers = 0;
+  std::size_t layers = 0;  // of a model: sweeps over batches
+  std::string only;
   for (const BatchSeries& series : run.batch_series) {
     if (series.op != answer.op || series.precision != answer.precision ||
         series.mode != answer.mode || series.whole_network || (every_call && !series.every_call)) {
@@ -27,6 +30,11 @@ std::string wins_text(const Run& run, const Answer& answer, bool every_call) {
     ++layers;
     const Crossover& crossover = every_call ? *series.every_call : series.resident;
     wins += crossover.gpu_wins_from ? 1 : 0;
+    only = crossover_text(crossover, "batch");
+  }
+  if (model) {
+    if (layers == 0) return "not measured: no size of the model at two batches";
+    return layers == 1 ? only : fmt::format("from some batch on in {} of {} sweeps", wins, layers);
   }
   if (layers == 0) return "not measured: no layer at two batches";
   return fmt::format("from some batch on in {} of {}", wins,

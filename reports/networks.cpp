@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "reports/model.h"
+#include "reports/training.h"
 
 namespace breakeven {
 namespace {
@@ -189,9 +190,14 @@ void add_to_series(const std::vector<Pair>& pairs, bool whole_network,
                    std::map<SeriesKey, std::map<double, const Pair*>>& series) {
   for (const Pair& pair : pairs) {
     const Case& c = pair.gpu.favourite();
-    const std::string name = c.text(whole_network ? "network" : "layer");
-    if (name.empty() || !(batch_of(c) > 0)) continue;
-    series[{pair.op, pair.precision, pair.mode, name, whole_network}][batch_of(c)] = &pair;
+    std::string name = c.text(whole_network ? "network" : "layer");
+    double batch = batch_of(c);
+    if (const auto swept = sweep_batch(c)) {
+      name = sweep_name(c.segments.shape);
+      batch = *swept;
+    }
+    if (name.empty() || !(batch > 0)) continue;
+    series[{pair.op, pair.precision, pair.mode, name, whole_network}][batch] = &pair;
   }
 }
 

@@ -211,7 +211,7 @@ Pairing pair_up(const std::vector<const Case*>& cases) {
   std::map<PairKey, Sides> groups;
   for (const Case* candidate : cases) {
     const Case& c = *candidate;
-    if (!c.seconds || is_packed(c) || c.segments.op == "peak") continue;
+    if (!c.seconds || is_packed(c) || is_framework(c) || c.segments.op == "peak") continue;
     Sides& sides = groups[pair_key(c)];
     const bool gpu = c.segments.device == "gpu";
     if (!gpu) sides.any_cpu = true;

@@ -36,6 +36,19 @@ SyntheticCase synthetic_peak(const std::string& name, double gflops, int threads
           {}};
 }
 
+SyntheticCase synthetic_part(const std::string& op, const std::string& rest, double seconds,
+                             double flops, double batch, const std::string& shape) {
+  SyntheticCase c;
+  c.name = op + "/" + shape + "/" + rest;
+  c.seconds = seconds;
+  c.counters = {{"flops", flops}, {"bytes", 1e6}, {"n", batch}, {"error", 1}, {"tolerance", 4}};
+  if (op != "training_update_mlp") {
+    c.counters["items"] = batch;
+    c.texts["items_name"] = "samples";
+  }
+  return c;
+}
+
 // How fast a library is at a size: it climbs to its plateau.
 double climb(double plateau, double size, double half) { return plateau * size / (size + half); }
 
@@ -212,6 +225,46 @@ SyntheticRun synthetic_gpu_run() {
     run.cases.push_back(
         synthetic_matmul(shape, n, n, n, "gpu/cublas/tf32", gflops * 3, 1e-4, 1e-3));
   }
+  return run;
+}
+
+void add_synthetic_step(SyntheticRun& run, const std::string& rest, double factor, double batch,
+                        const std::string& sweep) {
+  const std::string shape = sweep + std::to_string(static_cast<int>(batch));
+  const double unit = factor * 1e-3 * batch / 128;
+  const double flops = 1e6 * batch;
+  run.cases.push_back(synthetic_part("training_step_mlp", rest, 8 * unit, 6 * flops, batch, shape));
+  run.cases.push_back(
+      synthetic_part("training_forward_mlp", rest, 2 * unit, 2 * flops, batch, shape));
+  run.cases.push_back(
+      synthetic_part("training_backward_mlp", rest, 5 * unit, 4 * flops, batch, shape));
+  run.cases.push_back(synthetic_part("training_update_mlp", rest, unit, 0, batch, shape));
+  run.cases.push_back(synthetic_part("inference_mlp", rest, unit, 2 * flops, batch, shape));
+}
+
+SyntheticRun synthetic_training_run() {
+  SyntheticRun run;
+  run.noise = 0;
+  run.facts = {{"cpu.model", "Synthetic CPU"}};
+  SyntheticCase peak = synthetic_part("peak", "cpu/avx512/f32", 1e-3, 1.92e8, 1, "fma");
+  run.cases = {peak};
+  add_synthetic_step(run, "cpu/onednn/f32", 1);
+  add_synthetic_step(run, "cpu/onednn_unfused/f32", 2);
+  add_synthetic_step(run, "cpu/onednn/bf16", 0.5);
+  add_synthetic_step(run, "cpu/onednn/f32", 1, 256);
+  add_synthetic_step(run, "cpu/openblas/f32", 3, 64);
+  SyntheticCase converged =
+      synthetic_part("convergence_mlp", "cpu/onednn/f32", 1.5, 0, 64, "digits");
+  converged.texts["label"] =
+      "data=digits; loss_curve=2.3026,2.1,1.5; metric=accuracy 0.975; seconds_to_target=1.5; "
+      "steps_to_target=210; target=accuracy 0.97";
+  run.cases.push_back(converged);
+  converged.name = "convergence_mlp/digits/cpu/openblas/f32";
+  converged.texts["label"] = "loss_curve=2.3026,2.1x; metric=<b>";
+  run.cases.push_back(converged);
+  converged.name = "convergence_mlp/digits/cpu/onednn/bf16";
+  converged.failure = "accuracy 0.9 after 420 steps | <i>";
+  run.cases.push_back(converged);
   return run;
 }
 

@@ -46,4 +46,13 @@ SyntheticRun synthetic_cpu_run();
 /// The same machine with an invented GPU beside it that wins from size 256 on.
 SyntheticRun synthetic_gpu_run();
 
+/// All parts of a training step of an mlp whose shape is the sweep's name and the batch: at batch
+/// 128 and factor 1 a step of 8 ms whose phases take 2, 5 and 1 ms, and inference of 1 ms.
+void add_synthetic_step(SyntheticRun& run, const std::string& rest, double factor,
+                        double batch = 128, const std::string& sweep = "b");
+
+/// Steps of an mlp at three batches by four ways without any noise, a peak of 192 GFLOP/s, and
+/// three rows of training to a target: one that reached it, one without it, and one that failed.
+SyntheticRun synthetic_training_run();
+
 }  // namespace breakeven

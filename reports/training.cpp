@@ -1,11 +1,15 @@
 #include "reports/training.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <iterator>
 #include <map>
 #include <tuple>
+
+#include "reports/text.h"
 
 namespace breakeven {
 namespace {
@@ -55,6 +59,16 @@ std::optional<Estimate> TrainingRow::step_to_inference() const {
   return times_as_fast(*step, *inference);
 }
 
+std::optional<double> sweep_batch(const Case& c) {
+  const auto n = c.counter("n");
+  const std::string& shape = c.segments.shape;
+  if (!n || !is_training(c.segments.op) || c.segments.op.starts_with(kConvergence)) {
+    return std::nullopt;
+  }
+  if (shape != fmt::format("{}{:.0f}", sweep_name(shape), *n)) return std::nullopt;
+  return n;
+}
+
 bool is_training(const std::string& op) {
   return op.starts_with(kConvergence) ||
          std::any_of(std::begin(kParts), std::end(kParts),
@@ -96,6 +110,34 @@ std::vector<TrainingRow> training_rows(const Run& run) {
   return list;
 }
 
+std::vector<FrameworkRow> framework_rows(const Run& run) {
+  constexpr std::string_view kStep = kParts[0].prefix;
+  std::vector<FrameworkRow> rows;
+  for (const Case& framework : run.cases) {
+    const CaseName& name = framework.segments;
+    if (!is_framework(framework) || !name.op.starts_with(kStep)) continue;
+    std::vector<const Case*> ours;
+    for (const Case& c : run.cases) {
+      const CaseName& own = c.segments;
+      if (own.op == name.op && own.shape == name.shape && own.device == name.device &&
+          own.precision == name.precision && !is_framework(c) && c.verified() &&
+          options_text(own, {"launch"}) == options_text(name, {"launch"})) {
+        ours.push_back(&c);
+      }
+    }
+    FrameworkRow row{name.op.substr(kStep.size()), &framework, std::nullopt, std::nullopt};
+    if (!ours.empty()) {
+      row.ours = best_by_other_rounds(ours);
+      const auto ratios = framework.verified()
+                              ? paired_log_ratios(framework.round_seconds(), row.ours->seconds)
+                              : std::vector<double>();
+      if (!ratios.empty()) row.ratio = ratio_estimate(ratios);
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
 std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
   constexpr std::string_view kUnfused = "_unfused";
   std::vector<Ablation> all;
@@ -109,11 +151,12 @@ std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
                       name.shape,
                       name.device,
                       name.implementation.substr(0, name.implementation.size() - kUnfused.size()),
-                      {{"unfused", row.step, std::nullopt}}};
+                      {{"unfused", row.step, std::nullopt, std::nullopt}}};
     const auto add = [&](const char* stage, const std::string& precision, const Options& options) {
       const Case* step = step_of(rows, row, ablation.implementation, precision, options);
       if (step == nullptr) return false;
-      ablation.stages.push_back({stage, step, times_as_fast(*row.step, *step)});
+      ablation.stages.push_back({stage, step, times_as_fast(*row.step, *step),
+                                 times_as_fast(*ablation.stages.back().step, *step)});
       return true;
     };
     add("fused", "f32", {});
@@ -127,7 +170,7 @@ std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
 std::vector<Convergence> convergences(const Run& run) {
   std::vector<Convergence> all;
   for (const Case& c : run.cases) {
-    if (!c.segments.op.starts_with(kConvergence) || !c.seconds) continue;
+    if (!c.segments.op.starts_with(kConvergence)) continue;
     const std::string label = c.text("label");
     all.push_back({c.segments.op.substr(kConvergence.size()), &c,
                    parse_curve(label_fact(label, "loss_curve")),
@@ -135,6 +178,19 @@ std::vector<Convergence> convergences(const Run& run) {
                    label_fact(label, "metric")});
   }
   return all;
+}
+
+std::string last_loss_text(const Convergence& each) {
+  if (each.losses.empty()) return "";
+  return fmt::format("{} after {}", format_number(each.losses.back()), each.losses.size());
+}
+
+std::string by_text(const Case& c) {
+  std::string text = c.segments.implementation;
+  if (c.threads > 0)
+    text += fmt::format(", {} {}", c.threads, c.threads == 1 ? "thread" : "threads");
+  const std::string options = options_text(c.segments, {"threads"});
+  return options.empty() ? text : text + ", " + options;
 }
 
 std::string label_fact(const std::string& label, const std::string& key) {

@@ -29,14 +29,32 @@ bool is_training(const std::string& op);
 /// Samples or tokens per second at the median time.
 std::optional<double> items_per_second(const Case& c);
 
+/// The batch of a step, a phase or inference that belongs to a sweep over batches: its shape ends
+/// in it, as "tiny_b64" with n 64 does and "gpt2_b4_t64" with n 4 doesn't.
+std::optional<double> sweep_batch(const Case& c);
+
 /// Timed rows of steps, phases and inference, in order of model, size, device, …
 std::vector<TrainingRow> training_rows(const Run& run);
 
-/// A stage of an ablation and how many times as fast as the first it is, by paired rounds.
+/// A step through a framework beside the best of ours of the same model, size, device, precision
+/// and mode; of ours only what was verified.
+struct FrameworkRow {
+  std::string model;
+  const Case* framework = nullptr;  ///< may have failed
+  std::optional<Best> ours;
+  /// The framework's time over ours, by paired rounds; absent without ours, or where the
+  /// framework's answer was not verified, or no round has both.
+  std::optional<Estimate> ratio;
+};
+
+std::vector<FrameworkRow> framework_rows(const Run& run);
+
+/// A stage of an ablation and how many times as fast as another it is, by paired rounds.
 struct AblationStage {
   std::string name;  ///< "unfused", "fused", "bf16", "graph"
   const Case* step = nullptr;
-  std::optional<Estimate> speedup;  ///< absent for the first, or where no round has both
+  std::optional<Estimate> of_first;     ///< absent for the first, or where no round has both
+  std::optional<Estimate> of_previous;  ///< likewise
 };
 
 /// The stages of one implementation on one size of a model, each with what those before it have.
@@ -53,11 +71,12 @@ std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows);
 /// One row of training to a target.
 struct Convergence {
   std::string model;
-  const Case* row = nullptr;   ///< whose time is the wall time to the target
-  std::vector<double> losses;  ///< of the first steps; may be empty
-  std::string steps_to_target;
-  std::string target;
-  std::string metric;
+  const Case* row =
+      nullptr;  ///< whose time is the wall time of the whole training; may have failed
+  std::vector<double> losses;   ///< of every step; may be empty
+  std::string steps_to_target;  ///< empty where there is no target
+  std::string target;           ///< "accuracy 0.97"
+  std::string metric;           ///< what was reached, likewise
 };
 
 std::vector<Convergence> convergences(const Run& run);
@@ -67,6 +86,12 @@ std::string label_fact(const std::string& label, const std::string& key);
 
 /// The numbers of "2.3026,2.28,…"; nothing where one of them is none.
 std::vector<double> parse_curve(const std::string& text);
+
+/// "1.5 after 3": the last loss and the number of steps; "" where there are no losses.
+std::string last_loss_text(const Convergence& each);
+
+/// "onednn, 2 threads", "cublas_cudnn, launch:graph".
+std::string by_text(const Case& c);
 
 /// "cublas_cudnn, bf16, gpu, launch:graph".
 std::string way_text(const CaseName& name);

@@ -10,53 +10,6 @@
 namespace breakeven {
 namespace {
 
-SyntheticCase part(const std::string& op, const std::string& rest, double seconds, double flops,
-                   double batch, const std::string& shape) {
-  SyntheticCase c;
-  c.name = op + "/" + shape + "/" + rest;
-  c.seconds = seconds;
-  c.counters = {{"flops", flops}, {"bytes", 1e6}, {"n", batch}, {"error", 1}, {"tolerance", 4}};
-  if (op != "training_update_mlp") {
-    c.counters["items"] = batch;
-    c.texts["items_name"] = "samples";
-  }
-  return c;
-}
-
-// A step of 8 ms whose phases take 2, 5 and 1 ms, and inference of 1 ms.
-void add_step(SyntheticRun& run, const std::string& rest, double factor, double batch = 128,
-              const std::string& sweep = "b") {
-  const std::string shape = sweep + std::to_string(static_cast<int>(batch));
-  const double unit = factor * 1e-3 * batch / 128;
-  const double flops = 1e6 * batch;
-  run.cases.push_back(part("training_step_mlp", rest, 8 * unit, 6 * flops, batch, shape));
-  run.cases.push_back(part("training_forward_mlp", rest, 2 * unit, 2 * flops, batch, shape));
-  run.cases.push_back(part("training_backward_mlp", rest, 5 * unit, 4 * flops, batch, shape));
-  run.cases.push_back(part("training_update_mlp", rest, unit, 0, batch, shape));
-  run.cases.push_back(part("inference_mlp", rest, unit, 2 * flops, batch, shape));
-}
-
-SyntheticRun training_run() {
-  SyntheticRun run;
-  run.noise = 0;
-  run.facts = {{"cpu.model", "Synthetic CPU"}};
-  SyntheticCase peak = part("peak", "cpu/avx512/f32", 1e-3, 1.92e8, 1, "fma");
-  run.cases = {peak};
-  add_step(run, "cpu/onednn/f32", 1);
-  add_step(run, "cpu/onednn_unfused/f32", 2);
-  add_step(run, "cpu/onednn/bf16", 0.5);
-  add_step(run, "cpu/onednn/f32", 1, 256);
-  add_step(run, "cpu/openblas/f32", 3, 64);
-  SyntheticCase converged = part("convergence_mlp", "cpu/onednn/f32", 1.5, 0, 64, "digits");
-  converged.texts["label"] =
-      "loss_curve=2.3026,2.1,1.5; metric=0.975; target=0.97; steps_to_target=210; threads=2";
-  run.cases.push_back(converged);
-  converged.name = "convergence_mlp/digits/cpu/openblas/f32";
-  converged.texts["label"] = "loss_curve=2.3026,2.1x; metric=<b>";
-  run.cases.push_back(converged);
-  return run;
-}
-
 Run run_of(const SyntheticRun& synthetic) {
   return make_run(parse_results(synthetic.text(), "synthetic.json"), "");
 }
@@ -81,7 +34,7 @@ const TrainingRow& row_of(const std::vector<TrainingRow>& rows, const std::strin
 }
 
 TEST(TrainingRows, GatherAStepsParts) {
-  const auto run = run_of(training_run());
+  const auto run = run_of(synthetic_training_run());
   const std::vector<TrainingRow> rows = training_rows(run);
   ASSERT_EQ(rows.size(), 5u);
   const TrainingRow& row = row_of(rows, "b128", "onednn, f32, cpu");
@@ -97,7 +50,7 @@ TEST(TrainingRows, GatherAStepsParts) {
 }
 
 TEST(TrainingRows, LeaveOutWhatFailed) {
-  SyntheticRun synthetic = training_run();
+  SyntheticRun synthetic = synthetic_training_run();
   for (SyntheticCase& c : synthetic.cases) {
     if (c.name == "training_backward_mlp/b128/cpu/onednn/f32") c.failure = "wrong";
   }
@@ -107,30 +60,182 @@ TEST(TrainingRows, LeaveOutWhatFailed) {
 }
 
 TEST(Ablations, CompareEachStageWithTheFirst) {
-  SyntheticRun synthetic = training_run();
+  SyntheticRun synthetic = synthetic_training_run();
   auto run = run_of(synthetic);
   std::vector<Ablation> all = ablations(training_rows(run));
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].implementation, "onednn");
   EXPECT_EQ(all[0].shape, "b128");
   ASSERT_EQ(all[0].stages.size(), 3u);
-  EXPECT_FALSE(all[0].stages[0].speedup);
+  EXPECT_FALSE(all[0].stages[0].of_first);
   EXPECT_EQ(all[0].stages[1].name, "fused");
-  EXPECT_NEAR(all[0].stages[1].speedup->value, 2, 1e-9);
+  EXPECT_NEAR(all[0].stages[1].of_first->value, 2, 1e-9);
   EXPECT_EQ(all[0].stages[2].name, "bf16");
-  EXPECT_NEAR(all[0].stages[2].speedup->value, 4, 1e-9);
+  EXPECT_NEAR(all[0].stages[2].of_first->value, 4, 1e-9);
+  EXPECT_FALSE(all[0].stages[0].of_previous);
+  EXPECT_NEAR(all[0].stages[2].of_previous->value, 2, 1e-9);
 
-  add_step(synthetic, "gpu/handwritten_unfused/f32", 1);
-  add_step(synthetic, "gpu/handwritten/bf16", 0.25);
-  add_step(synthetic, "gpu/handwritten/f32/launch:graph", 0.2);  // has no bf16: not the last stage
-  add_step(synthetic, "gpu/handwritten/bf16/launch:graph", 0.1);
+  add_synthetic_step(synthetic, "gpu/handwritten_unfused/f32", 1);
+  add_synthetic_step(synthetic, "gpu/handwritten/bf16", 0.25);
+  add_synthetic_step(synthetic, "gpu/handwritten/f32/launch:graph",
+                     0.2);  // has no bf16: not the last stage
+  add_synthetic_step(synthetic, "gpu/handwritten/bf16/launch:graph", 0.1);
   run = run_of(synthetic);
   all = ablations(training_rows(run));
   ASSERT_EQ(all.size(), 2u);
   const Ablation& gpu = all[0].device == "gpu" ? all[0] : all[1];
   ASSERT_EQ(gpu.stages.size(), 3u);  // f32 fused was not measured
   EXPECT_EQ(gpu.stages[2].name, "graph");
-  EXPECT_NEAR(gpu.stages[2].speedup->value, 10, 1e-9);
+  EXPECT_NEAR(gpu.stages[2].of_first->value, 10, 1e-9);
+}
+
+// A framework's rows at 4 ms: faster than our best f32 row's 8 ms.
+SyntheticRun framework_run() {
+  SyntheticRun synthetic = synthetic_training_run();
+  add_synthetic_step(synthetic, "cpu/pytorch_eager/f32", 0.5);
+  add_synthetic_step(synthetic, "cpu/pytorch_compiled/f32", 2);
+  return synthetic;
+}
+
+TEST(Frameworks, StandBesideOurBest) {
+  SyntheticRun synthetic = framework_run();
+  add_synthetic_step(synthetic, "cpu/openblas/f32", 0.9);  // the best of ours
+  add_synthetic_step(synthetic, "cpu/pytorch_eager/tf32", 1);
+  for (SyntheticCase& c : synthetic.cases) {
+    if (c.name == "training_step_mlp/b128/cpu/pytorch_compiled/f32") c.failure = "broke";
+  }
+  const auto run = run_of(synthetic);
+  const std::vector<FrameworkRow> rows = framework_rows(run);
+  ASSERT_EQ(rows.size(), 3u);
+  const auto row_named = [&](const std::string& name) {
+    for (const FrameworkRow& row : rows) {
+      if (row.framework->name == "training_step_mlp/b128/cpu/" + name) return row;
+    }
+    throw std::runtime_error("no row " + name);
+  };
+  const FrameworkRow eager = row_named("pytorch_eager/f32");
+  EXPECT_EQ(eager.model, "mlp");
+  EXPECT_EQ(eager.ours->favourite().segments.implementation, "openblas");
+  EXPECT_NEAR(eager.ratio->value, 4.0 / 7.2, 1e-9);
+  const FrameworkRow compiled = row_named("pytorch_compiled/f32");
+  EXPECT_TRUE(compiled.framework->failure);
+  EXPECT_TRUE(compiled.ours);
+  EXPECT_FALSE(compiled.ratio);
+  EXPECT_FALSE(row_named("pytorch_eager/tf32").ours);
+}
+
+TEST(Frameworks, AnUnverifiedAnswerHasNoRatio) {
+  for (const char* wrong : {"pytorch_eager", "onednn"}) {
+    SyntheticRun synthetic;
+    add_synthetic_step(synthetic, "cpu/onednn/f32", 1);
+    add_synthetic_step(synthetic, "cpu/pytorch_eager/f32", 1);
+    for (SyntheticCase& c : synthetic.cases) {
+      if (c.name.find(wrong) != std::string::npos) c.counters["error"] = 5;
+    }
+    const auto run = run_of(synthetic);
+    ASSERT_EQ(framework_rows(run).size(), 1u);
+    EXPECT_FALSE(framework_rows(run)[0].ratio) << wrong;
+  }
+}
+
+TEST(Frameworks, AreNeitherOursNorRivals) {
+  SyntheticRun synthetic = framework_run();
+  add_synthetic_step(synthetic, "gpu/handwritten/f32", 0.25);
+  add_synthetic_step(synthetic, "gpu/pytorch_eager/f32", 0.1);
+  const auto run = run_of(synthetic);
+  for (const Pair& pair : run.pairs) {
+    EXPECT_EQ(pair.cpu.favourite().segments.implementation, "onednn") << pair.op;
+    EXPECT_EQ(pair.gpu.favourite().segments.implementation, "handwritten") << pair.op;
+  }
+  EXPECT_EQ(run.pairs.size(), 5u);
+  for (const Headline& best : headlines(run)) EXPECT_FALSE(is_framework(*best.favourite));
+  const Page page = page_of(synthetic);
+  EXPECT_FALSE(holds(ladder_html(page), "pytorch"));
+  EXPECT_FALSE(holds(heat_map_html(page), "pytorch"));
+  EXPECT_FALSE(holds(speedup_html(page), "pytorch"));
+  EXPECT_TRUE(holds(training_html(page), "Beside a framework"));
+  EXPECT_FALSE(holds(training_html(page_of(synthetic_training_run())), "Beside a framework"));
+}
+
+TEST(Frameworks, AreReproducedByTheirOwnProgram) {
+  SyntheticRun synthetic = framework_run();
+  add_synthetic_step(synthetic, "gpu/pytorch_eager/f32", 1);
+  const auto run = run_of(synthetic);
+  for (const Case& c : run.cases) {
+    const std::string command = reproduce_command(run, c);
+    EXPECT_EQ(command.starts_with("tools/peers/pytorch --filter '^"), is_framework(c)) << command;
+    EXPECT_EQ(command.ends_with(" --device gpu"), c.segments.device == "gpu") << command;
+  }
+}
+
+TEST(BatchSeries, OfAModelIsItsSweepOverBatches) {
+  SyntheticRun synthetic;
+  for (const double batch : {64.0, 256.0}) {
+    add_synthetic_step(synthetic, "cpu/onednn/f32", 1, batch);
+    add_synthetic_step(synthetic, "gpu/handwritten/f32", batch == 64 ? 2 : 0.5, batch);
+  }
+  // The same batch at two lengths of a sequence is no sweep over batches.
+  for (const char* sweep : {"gpt2_b4_t", "gpt2_b4_t1"}) {
+    add_synthetic_step(synthetic, "cpu/onednn/f32", 1, 64, sweep);
+    add_synthetic_step(synthetic, "gpu/handwritten/f32", 0.5, 64, sweep);
+  }
+  for (SyntheticCase& c : synthetic.cases) {
+    if (holds(c.name, "gpt2_b4")) c.counters["n"] = 4;
+  }
+  auto run = run_of(synthetic);
+  ASSERT_EQ(run.batch_series.size(), 5u);  // the step, its phases and inference
+  for (const BatchSeries& series : run.batch_series) {
+    EXPECT_EQ(series.name, "b");
+    EXPECT_EQ(series.resident.cpu_wins_to, 64);
+    EXPECT_EQ(series.resident.gpu_wins_from, 256);
+  }
+  EXPECT_TRUE(wins_text(run, run.answers.at(0), false)
+                  .starts_with("from a batch between 64 and 256 (about "));
+  EXPECT_EQ(wins_text(run, run.answers.at(0), true),
+            "not measured: no size of the model at two batches");
+  std::erase_if(synthetic.cases, [](const auto& c) { return holds(c.name, "/b256/"); });
+  run = run_of(synthetic);
+  EXPECT_TRUE(run.batch_series.empty());
+  EXPECT_EQ(wins_text(run, run.answers.at(0), false),
+            "not measured: no size of the model at two batches");
+}
+
+TEST(Lead, HasWholeStepsOnly) {
+  SyntheticRun synthetic = synthetic_training_run();
+  for (const bool gpu : {false, true}) {
+    if (gpu) add_synthetic_step(synthetic, "gpu/handwritten/f32", 0.25);
+    Page page = page_of(synthetic);
+    const std::string sentence = answer_sentence(page);
+    EXPECT_TRUE(holds(sentence, "training_step_mlp f32")) << sentence;
+    for (const char* op : {"training_forward", "training_backward", "inference", "convergence"}) {
+      EXPECT_FALSE(holds(sentence, op)) << sentence;
+    }
+  }
+}
+
+TEST(TrainingCharts, SweepOverBatchesOnly) {
+  SyntheticRun synthetic;
+  for (const double length : {64.0, 1024.0}) {
+    add_synthetic_step(synthetic, "cpu/onednn/f32", 1, length, "gpt2_b4_t");
+  }
+  for (SyntheticCase& c : synthetic.cases) c.counters["n"] = 4;
+  EXPECT_TRUE(training_charts(run_of(synthetic)).empty());
+  for (SyntheticCase& c : synthetic.cases) c.counters.erase("n");
+  EXPECT_TRUE(training_charts(run_of(synthetic)).empty());
+}
+
+TEST(TrainingCharts, GiveEachWayAStyle) {
+  SyntheticRun synthetic;
+  for (const double batch : {64.0, 128.0}) {
+    for (const char* way : {"f32", "tf32", "bf16", "bf16/launch:graph"}) {
+      add_synthetic_step(synthetic, std::string("gpu/cublas_cudnn/") + way, 1, batch);
+    }
+  }
+  const std::vector<Chart> charts = training_charts(run_of(synthetic));
+  ASSERT_EQ(charts.size(), 1u);
+  for (const char* style : {"s0", "s1", "s2", "s3"}) {
+    EXPECT_TRUE(holds(charts[0].svg, style)) << style << charts[0].svg;
+  }
 }
 
 TEST(Labels, GiveTheirFacts) {
@@ -149,22 +254,24 @@ TEST(Labels, GiveTheirFacts) {
 }
 
 TEST(TrainingHtml, ShowsPhasesRatesAblationAndConvergence) {
-  const std::string html = training_html(page_of(training_run()));
+  const std::string html = training_html(page_of(synthetic_training_run()));
   // b128 on onednn f32: 768 MFLOP in 8 ms of a peak of 192 GFLOP/s.
-  for (const char* text : {"8.000 ms", "2.000 ms", "5.000 ms", "1.000 ms", "16000 samples/s",
-                           "50.0 %", "Times as fast as unfused", "2.00x", "4.00x", "Time to target",
-                           ">210<", ">0.97<", ">0.975<", "1.500 after 3", "1.500 s", "&lt;b&gt;"}) {
+  for (const char* text :
+       {"8.000 ms", "2.000 ms", "5.000 ms", "1.000 ms", "16000 samples/s", "50.0 %",
+        "Times as fast as unfused", "2.00x", "4.00x", "Time to target", ">210<", ">accuracy 0.97<",
+        ">accuracy 0.975<", "1.500 after 3", "1.500 s", "&lt;b&gt;", "As the stage before",
+        "failed: accuracy 0.9 after 420 steps | &lt;i&gt;"}) {
     EXPECT_TRUE(holds(html, text)) << text << "\n" << html;
   }
   EXPECT_FALSE(holds(html, "<b>"));
   EXPECT_TRUE(holds(html, "Training mlp by batch"));
-  const std::string page = render_html(page_of(training_run()));
+  const std::string page = render_html(page_of(synthetic_training_run()));
   EXPECT_FALSE(holds(page, "id=\"throughput--training"));
   EXPECT_TRUE(holds(html, "Loss curves of mlp digits"));
 }
 
 TEST(TrainingHtml, SaysWhatIsMissing) {
-  SyntheticRun synthetic = training_run();
+  SyntheticRun synthetic = synthetic_training_run();
   synthetic.cases.resize(1);
   const std::string html = training_html(page_of(synthetic));
   EXPECT_TRUE(holds(html, "Not shown: these files hold no training or inference row."));
@@ -172,12 +279,12 @@ TEST(TrainingHtml, SaysWhatIsMissing) {
   EXPECT_FALSE(holds(html, "target"));
 
   // Two batches make no sweep where they belong to different ways.
-  synthetic = training_run();
+  synthetic = synthetic_training_run();
   synthetic.cases.clear();
-  add_step(synthetic, "cpu/onednn/f32", 1, 8);
-  add_step(synthetic, "cpu/openblas/f32", 1, 16);
+  add_synthetic_step(synthetic, "cpu/onednn/f32", 1, 8);
+  add_synthetic_step(synthetic, "cpu/openblas/f32", 1, 16);
   EXPECT_FALSE(holds(training_html(page_of(synthetic)), "<figure"));
-  add_step(synthetic, "cpu/openblas/f32", 1, 32);
+  add_synthetic_step(synthetic, "cpu/openblas/f32", 1, 32);
   EXPECT_TRUE(holds(training_html(page_of(synthetic)), "<figure"));
 }
 

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "reports/text.h"
+#include "reports/training.h"
 
 namespace breakeven {
 namespace {
@@ -110,8 +111,12 @@ std::string verdicts_text(const std::vector<std::pair<double, Verdict>>& verdict
   return text;
 }
 
-// The lead is read first and in one breath: of the convolutions it has the forward one.
-bool in_lead(const std::string& op) { return !op.starts_with("conv2d_") || op == "conv2d_forward"; }
+// The lead is read first and in one breath: of the convolutions it has the forward one, of models
+// the whole step.
+bool in_lead(const std::string& op) {
+  if (is_training(op)) return op.starts_with("training_step_");
+  return !op.starts_with("conv2d_") || op == "conv2d_forward";
+}
 
 std::string speedup_sentence(const Run& run) {
   std::vector<std::string> parts;
@@ -140,6 +145,10 @@ std::string speedup_sentence(const Run& run) {
 
 }  // namespace
 
+std::string run_cell(const Page& page, const Run& run) {
+  return page.runs.size() > 1 ? fmt::format("{}: ", run.label) : "";
+}
+
 std::optional<double> rate_of_case(const Case& c) {
   return c.segments.op == "stream" ? c.bytes_per_second() : c.flops_per_second();
 }
@@ -156,7 +165,7 @@ std::vector<Headline> headlines(const Run& run) {
   using Key = std::tuple<std::string, std::string, std::string>;
   std::map<Key, std::map<std::string, std::vector<const Case*>>> groups;
   for (const Case& c : run.cases) {
-    if (c.segments.op == "peak" || !rate_of_case(c)) continue;
+    if (c.segments.op == "peak" || is_framework(c) || !rate_of_case(c)) continue;
     if (!options_text(c.segments, {"launch"}).empty() || !moves_memory(run, c)) continue;
     groups[{c.segments.op, c.segments.precision, c.segments.device}][c.segments.shape].push_back(
         &c);
@@ -276,6 +285,10 @@ std::string answer_sentence(const Page& page) {
 
 std::string reproduce_command(const Run& run, const Case& c) {
   const std::string filter = shell_quoted(quoted_regex(c.name));
+  if (is_framework(c)) {
+    return "tools/peers/pytorch --filter " + filter +
+           (c.segments.device == "gpu" ? " --device gpu" : "");
+  }
   if (run.results.schema == 0) return "--benchmark_filter=" + filter;
   std::string command = "breakeven run";
   if (const std::string suite = run.fact("suite"); !suite.empty()) {

@@ -34,6 +34,9 @@ struct Headline {
 /// Warm rows at the default number of threads; peak rows are ceilings, not answers.
 std::vector<Headline> headlines(const Run& run);
 
+/// "B: " before what is said of one of several runs; empty where there is one run only.
+std::string run_cell(const Page& page, const Run& run);
+
 /// "310.3 GFLOP/s"; of a stream row "11.20 GB/s".
 std::string rate_text(const std::string& op, double per_second);
 std::optional<double> rate_of_case(const Case& c);
