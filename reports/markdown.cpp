@@ -6,6 +6,7 @@
 #include <cctype>
 #include <vector>
 
+#include "reports/markdown_parts.h"
 #include "reports/text.h"
 
 namespace breakeven {
@@ -16,15 +17,6 @@ std::size_t characters(std::string_view text) {
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
     return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
   }));
-}
-
-// A name as code where that is safe, so that it reads well in a terminal.
-std::string code(const std::string& name) {
-  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/_:.-+").find(c) != std::string_view::npos;
-  });
-  return plain ? "`" + name + "`" : escape_markdown(name);
 }
 
 std::string headline_table(const Run& run) {
@@ -118,7 +110,7 @@ std::string incomplete_networks(const Run& run) {
                        escape_markdown(sum.total.segments.precision), covered_text(sum),
                        escape_markdown(shortened(missing, 1500)));
   }
-  return out;
+  return out.empty() ? "" : out + "\n";
 }
 
 std::string list(const std::vector<std::string>& sentences) {
@@ -194,6 +186,14 @@ std::string cut(const std::string& text, std::size_t limit) {
 
 }  // namespace
 
+std::string code(const std::string& name) {
+  const bool plain = !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/_:.-+").find(c) != std::string_view::npos;
+  });
+  return plain ? "`" + name + "`" : escape_markdown(name);
+}
+
 std::string escape_markdown(std::string_view text) {
   const std::string visible = visible_text(text);
   const auto in_word = [&](std::size_t i) {
@@ -222,30 +222,45 @@ std::string render_markdown(const Page& page) {
   std::string machines;
   std::string missing;
   std::string networks;
+  std::string training;
+  std::string frameworks;
+  std::string ablation;
+  std::string convergence;
   std::string incomplete;
   for (const Run& run : page.runs) {
     const std::string heading =
         run.label.empty() ? ""
                           : fmt::format("Run {}: {}\n\n", run.label,
                                         escape_markdown(shortened(run.results.file, 200)));
+    const auto add = [&heading](std::string& part, const std::string& of_run) {
+      if (!of_run.empty()) part += heading + of_run;
+    };
     tables += heading + headline_table(run);
-    if (const std::string sums = networks_table(run); !sums.empty()) networks += heading + sums;
-    if (const std::string gaps = incomplete_networks(run); !gaps.empty()) {
-      incomplete += heading + gaps + "\n";
-    }
+    add(networks, networks_table(run));
+    add(training, training_steps_markdown(run));
+    add(frameworks, frameworks_markdown(run));
+    add(ablation, ablations_markdown(run));
+    add(convergence, convergences_markdown(run));
+    add(incomplete, incomplete_networks(run));
     machines += heading + machine_list(run) + "\n";
     missing += heading + list(not_measured(run)) + "\n";
   }
-  out += cut(tables, 12000);
-  out += cut(networks, 6000);
-  out += folded("Before you believe a number", cut(list(limitations(page)), 6000));
-  out += folded("Machine", cut(machines, 6000));
-  out += folded("What was not measured", cut(missing, 8000));
-  if (!incomplete.empty()) {
-    out += folded("Incomplete sums of networks", cut(incomplete, 5000));
-  }
+  const auto add_folded = [&out](const char* summary, const std::string& part, std::size_t limit) {
+    if (!part.empty()) out += folded(summary, cut(part, limit));
+  };
+  out += cut(tables, 10000);
+  out += cut(networks, 5000);
+  out += cut(training, 6000);
+  out += cut(frameworks, 3000);
+  add_folded("What fusing, bf16 and a captured graph bring", ablation, 3000);
+  add_folded("Training to a target", convergence, 3000);
+  out += folded("Before you believe a number", cut(list(limitations(page)), 5000));
+  out += folded("Machine", cut(machines, 5000));
+  out += folded("What was not measured", cut(missing, 6000));
+  add_folded("Incomplete sums of networks", incomplete, 4000);
   const std::size_t used = characters(out) + 200;
-  return out + folded("All rows", rows_table(page, kMarkdownLimit - used));
+  return out +
+         folded("All rows", rows_table(page, used < kMarkdownLimit ? kMarkdownLimit - used : 0));
 }
 
 }  // namespace breakeven

@@ -71,6 +71,72 @@ TEST(Markdown, StaysBelowItsLimitAndCountsTheRest) {
   EXPECT_EQ(opened, closed);
 }
 
+TEST(Markdown, TrainingStandsBetweenTheHeadlineAndTheFoldedParts) {
+  SyntheticRun synthetic = synthetic_training_run();
+  add_synthetic_step(synthetic, "cpu/slowest/f32", 9);  // the fourth way of b128
+  add_synthetic_step(synthetic, "cpu/onednn/f32/threads:1", 0.1);
+  add_synthetic_step(synthetic, "cpu/pytorch_eager/f32", 0.5);
+  const std::string text = render_markdown(page_of(synthetic));
+  for (const char* line :
+       {"\n| mlp `b128` | onednn, f32, cpu | 8.000 ms | 2.000 ms | 5.000 ms | 1.000 ms | 16000 "
+        "samples/s | 50.0 % | 8.00x (8.00–8.00) |\n",
+        "\n| mlp `b128` | onednn, bf16, cpu | 4.000 ms | 1.000 ms | 2.500 ms | 500.0 µs | 32000 "
+        "samples/s | – | 8.00x (8.00–8.00) |\n",
+        "\n| mlp `b128` | f32 | cpu | 8.000 ms | onednn, 2 threads | 4.000 ms | pytorch_eager, "
+        "2 "
+        "threads | 0.500x (0.500–0.500) |\n",
+        "\n| mlp `b128` | onednn, cpu | unfused | 16.00 ms | – | – |\n",
+        "\n| mlp `b128` | onednn, cpu | bf16 | 4.000 ms | 4.00x (4.00–4.00) | 2.00x (2.00–2.00) "
+        "|\n",
+        "\n| mlp `digits` | onednn, f32, cpu | 1.500 s | 210 | accuracy 0.97 | accuracy 0.975 | "
+        "1.500 after 3 |\n",
+        "\n| mlp `digits` | openblas, f32, cpu | – | – | – | &#60;b&#62; | – |\n",
+        "\n| mlp `digits` | onednn, bf16, cpu | failed: accuracy 0.9 after 420 steps &#124; "
+        "&#60;i&#62; |",
+        "Each phase is measured by itself", "the fastest three"}) {
+    EXPECT_TRUE(holds(text, line)) << line << "\n" << text;
+  }
+  EXPECT_FALSE(holds(text, "| slowest, f32, cpu |"));
+  EXPECT_FALSE(holds(text, "| pytorch_eager, f32, cpu |"));
+  EXPECT_FALSE(holds(text, "| onednn, f32, cpu, threads:1 |"));
+  EXPECT_LT(text.find("| best of |"), text.find("| training |"));
+  EXPECT_LT(text.find("| beside a framework |"), text.find("<details>"));
+  EXPECT_GT(text.find("| of unfused |"), text.find("<details>"));
+  const std::string none = render_markdown(page_of(synthetic_cpu_run()));
+  for (const char* part : {"| training |", "beside a framework", "of unfused", "last loss"}) {
+    EXPECT_FALSE(holds(none, part)) << part;
+  }
+}
+
+TEST(Markdown, FullPartsStayBelowTheLimit) {
+  SyntheticRun synthetic = synthetic_training_run();
+  synthetic.rounds = 1;
+  synthetic.repetitions = 1;
+  for (int i = 0; i < 150; ++i) {
+    const std::string sweep = fmt::format("<{}>_{}_b", std::string(100, '<'), i);
+    for (const char* rest : {"cpu/onednn/f32", "cpu/onednn_unfused/f32", "cpu/pytorch_eager/f32"}) {
+      add_synthetic_step(synthetic, rest, 1, 8, sweep);
+    }
+    SyntheticCase converged = synthetic.cases.at(synthetic.cases.size() - 1);
+    converged.name = fmt::format("convergence_mlp/{}{}/cpu/i/f32", std::string(100, '>'), i);
+    synthetic.cases.push_back(converged);
+    for (const char side : {'a', 'b'}) {
+      const std::string layer = fmt::format("{}{}", side, i);
+      synthetic.cases.push_back(synthetic_layer(fmt::format("{}net{}", std::string(90, '&'), i),
+                                                layer, 1, 1, "cpu/onednn/f32", 1));
+    }
+    synthetic.facts[fmt::format("fact.{}", i)] = std::string(200, '<');
+    synthetic.skipped.emplace_back(fmt::format("case {}", i), std::string(100, '<'));
+  }
+  synthetic.facts["compiler.flags"] = std::string(20000, '<');
+  const std::string text = render_markdown(page_of(synthetic));
+  const auto characters = std::count_if(text.begin(), text.end(), [](char c) {
+    return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+  });
+  EXPECT_LE(static_cast<std::size_t>(characters), kMarkdownLimit);
+  EXPECT_TRUE(holds(text, "more rows are in the HTML report"));
+}
+
 TEST(Markdown, HostileNamesStayText) {
   SyntheticRun synthetic;
   synthetic.cases = {synthetic_matmul("s", 64, 64, 64, "cpu/i/f32", 10)};

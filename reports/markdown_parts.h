@@ -1,0 +1,19 @@
+// Parts of the Markdown report; each is "" where there are no rows for it.
+#pragma once
+
+#include <string>
+
+#include "reports/model.h"
+
+namespace breakeven {
+
+/// A name as code where that is safe, so that it reads well in a terminal; else escaped.
+std::string code(const std::string& name);
+
+// markdown_training.cpp
+std::string training_steps_markdown(const Run& run);
+std::string frameworks_markdown(const Run& run);
+std::string ablations_markdown(const Run& run);
+std::string convergences_markdown(const Run& run);
+
+}  // namespace breakeven
