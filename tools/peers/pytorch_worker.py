@@ -1,10 +1,11 @@
 """One round of tools/peers/pytorch in a process of its own: reads a request as JSON from standard
 input and writes a line of JSON an event to standard output. What is timed is a whole training step
-(forward, backward, update) on one resident batch, by the rules of docs/method.md."""
+(forward, backward, update) on one resident batch, by the rules of docs/method.md, and then its
+phases."""
 import json
+import math
 import os
 import random
-import resource
 import sys
 import time
 
@@ -22,7 +23,7 @@ CASES = {
     "gpt/tiny_b8": {"batch": 8, "layers": 4, "width": 128, "heads": 4, "tokens": 128,
                     "vocabulary": 256, "optimizer": ADAMW},
 }
-IMPLEMENTATIONS = ("pytorch_eager", "pytorch_compiled")
+PHASES = ("forward", "backward", "update")
 PRECISIONS = {"cpu": ("f32", "bf16"), "gpu": ("f32", "tf32", "bf16")}
 LONGEST_WARM_UP = {"cpu": 0.5, "gpu": 2.0}  # seconds, compilation left out
 WINDOW = {"cpu": 0.02, "gpu": 0.1}
@@ -33,9 +34,12 @@ ROUNDOFF = {"f32": 2.0**-24, "tf32": 2.0**-11, "bf16": 2.0**-9}
 ROUNDINGS = 64
 
 
-def case_names(device):
+def case_names(device, compile_mode):
+    compiled = "pytorch_compiled"
+    if compile_mode != "default":
+        compiled += "_" + compile_mode.replace("-", "_")
     return [f"training_step_{shape}/{device}/{implementation}/{precision}" for shape in CASES
-            for implementation in IMPLEMENTATIONS for precision in PRECISIONS[device]]
+            for implementation in ("pytorch_eager", compiled) for precision in PRECISIONS[device]]
 
 
 def model_of(kind, case):
@@ -64,23 +68,26 @@ def taps(extent, side, pad):
 
 
 def model_flops(kind, case):
-    """Two a product of linear layers, convolutions and attention, forward and both gradients; the
-    first layer of images needs no gradient of its input."""
+    """(forward, backward): two a product of linear layers, convolutions and attention, and of both
+    of their gradients; the first layer of images needs no gradient of its input."""
     batch = case["batch"]
     if kind == "mlp":
         sizes = case["sizes"]
         products = [a * b for a, b in zip(sizes, sizes[1:])]
-        return 2 * batch * (3 * sum(products) - products[0])
+        forward = 2 * batch * sum(products)
+        return forward, 2 * forward - 2 * batch * products[0]
     if kind == "lenet":
         side = case["side"]
         first = 6 * taps(side, 5, 2) ** 2
         second = 6 * 16 * taps(side // 2, 5, 0) ** 2
         flat = 16 * ((side // 2 - 4) // 2) ** 2
-        return 2 * batch * (2 * first + 3 * (second + flat * 120 + 120 * 84 + 84 * 10))
+        forward = 2 * batch * (first + second + flat * 120 + 120 * 84 + 84 * 10)
+        return forward, 2 * forward - 2 * batch * first
     width, tokens = case["width"], case["tokens"]
     # Causal attention: a token meets those up to itself, (tokens + 1) / 2 of them in the mean.
     layer = 12 * width * width + 2 * width * (tokens + 1) / 2
-    return 6 * batch * tokens * (case["layers"] * layer + width * case["vocabulary"])
+    forward = 2 * batch * tokens * (case["layers"] * layer + width * case["vocabulary"])
+    return forward, 2 * forward
 
 
 class Step:
@@ -104,7 +111,8 @@ class Step:
         self.model, self.inputs = model.train(), inputs
         self.optimizer = models.optimizer_of(model, self.case["optimizer"], fused=True)
         self.loss = self.autocast_loss
-        if implementation == "pytorch_compiled":
+        self.compile_mode = compile_mode if implementation.startswith("pytorch_compiled") else None
+        if self.compile_mode:
             self.loss = torch.compile(self.autocast_loss, mode=compile_mode, fullgraph=True)
 
     def autocast_loss(self):
@@ -148,6 +156,14 @@ class Step:
             for tensor, value in self.kept:
                 tensor.copy_(value)
 
+    def peak_bytes(self):
+        """Of GPU memory in a step, without what the check and reset() hold."""
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        self.run()
+        self.synchronize()
+        return torch.cuda.max_memory_allocated()
+
     def synchronize(self):
         if self.device.type == "cuda":
             torch.cuda.synchronize()
@@ -172,23 +188,26 @@ class Step:
         return (events[0].elapsed_time(events[1]) / 1e3 if events else wall), wall, cpu
 
     def phases(self, calls):
-        """Seconds a call of forward, backward and update, in a run of their own: on a GPU the
-        pauses between them are inside."""
+        """(seconds, processor seconds) of each phase in `calls` steps; on a GPU the pauses between
+        them are inside."""
         self.reset()
-        spent = [0.0, 0.0, 0.0]
+        spent = [(0.0, 0.0)] * 3
+        loss = None
+
+        def forward():
+            nonlocal loss
+            loss = self.loss()
+
         for _ in range(calls):
             self.optimizer.zero_grad(set_to_none=True)
-            work = [lambda: self.loss(), lambda: loss.backward(), self.optimizer.step]
-            for phase, part in enumerate(work):
+            for phase, part in enumerate((forward, lambda: loss.backward(), self.optimizer.step)):
                 self.synchronize()
-                start = time.perf_counter()
-                result = part()
+                cpu, start = time.process_time(), time.perf_counter()
+                part()
                 self.synchronize()
-                spent[phase] += time.perf_counter() - start
-                if phase == 0:
-                    loss = result
-        names = ("forward_seconds", "backward_seconds", "update_seconds")
-        return {name: seconds / calls for name, seconds in zip(names, spent)}
+                wall, cpu = time.perf_counter() - start, time.process_time() - cpu
+                spent[phase] = (spent[phase][0] + wall, spent[phase][1] + cpu)
+        return spent
 
 
 def calls_that_last(step, device, seconds):
@@ -203,54 +222,68 @@ def calls_that_last(step, device, seconds):
     return max(1, round(seconds / pace + 0.5))
 
 
-def label_of(step, threads):
-    facts = [f"capability={torch.backends.cpu.get_cpu_capability()}"] \
-        if step.device.type == "cpu" else []
-    facts += ["optimizer=fused"]
+def label_of(step):
+    facts = {"optimizer": "fused"}
+    if step.device.type == "cpu":
+        facts["capability"] = torch.backends.cpu.get_cpu_capability()
     if step.precision == "bf16":
-        facts += ["autocast, f32 master weights"]
-    return "; ".join(facts)
+        facts |= {"autocast": "bf16", "parameters": "f32"}
+    if step.compile_mode:
+        facts["compile_mode"] = step.compile_mode
+    return "; ".join(f"{key}={value}" for key, value in sorted(facts.items()))
+
+
+def error_row(name, message, **found):
+    return {"name": name, "run_name": name, "run_type": "iteration", "error_occurred": True,
+            "error_message": message, **found}
 
 
 def measure(name, request):
+    """Rows of a step and of its phases."""
     device = request["device"]
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     step = Step(name, device, request["seed"], request["compile_mode"])
     start = time.perf_counter()
     first_loss = step.run().item()
     prepare_seconds = time.perf_counter() - start
     error, tolerance = step.error(), ROUNDINGS * ROUNDOFF[step.precision]
-    row = {"name": name, "run_name": name, "run_type": "iteration"}
+    if not (math.isfinite(error) and math.isfinite(first_loss)):
+        return [error_row(name, f"error {error}, first loss {first_loss}: not finite")]
     check = {"error": error, "tolerance": tolerance, "verify_method": "gradients, fp64 PyTorch"}
-    if not error <= tolerance:
-        failed = {**row, "error_occurred": True,
-                  "error_message": f"error {error:.1e} exceeds limit {tolerance:.1e} (gradients)"}
-        return [{**failed, **check} if error == error else failed]
+    if error > tolerance:
+        message = f"error {error:.1e} exceeds limit {tolerance:.1e} (gradients)"
+        return [error_row(name, message, **check)]
     step.reference = None
+    batch, tokens = step.case["batch"], step.case.get("tokens", 1)
+    common = {
+        "run_type": "iteration", "repetitions": request["repetitions"], "time_unit": "ns",
+        "threads": request["threads"] if device == "cpu" else 0, "n": batch, **check,
+        "first_loss": first_loss, "prepare_seconds": prepare_seconds, "label": label_of(step),
+    }
+    if device == "gpu":
+        common |= {"peak_bytes": step.peak_bytes(), "launch_gaps": 1}
     step.remember()
     calls = calls_that_last(step, device, request["min_seconds"])
-    phases = step.phases(calls)
-    batch, tokens = step.case["batch"], step.case.get("tokens", 1)
+    forward, backward = model_flops(step.kind, step.case)
+    flops = {"step": forward + backward, "forward": forward, "backward": backward, "update": 0}
+
+    def row_of(part, repetition, seconds, cpu, **more):
+        own = name.replace("training_step_", f"training_{part}_")
+        row = {"name": own, "run_name": own, **common, "repetition_index": repetition,
+               "iterations": calls, "real_time": 1e9 * seconds / calls,
+               "cpu_time": 1e9 * cpu / calls, "flops": flops[part], **more}
+        if part != "update":  # which takes the same time at every batch size
+            row |= {"items": batch * tokens, "items_name": "tokens" if tokens > 1 else "samples",
+                    "items_per_second": batch * tokens * calls / seconds}
+        return row
+
     rows = []
     for repetition in range(request["repetitions"]):
         seconds, wall, cpu = step.batch(calls)
-        measured = {
-            **row, "repetitions": request["repetitions"], "repetition_index": repetition,
-            "threads": request["threads"] if device == "cpu" else 0, "iterations": calls,
-            "real_time": 1e9 * seconds / calls, "cpu_time": 1e9 * cpu / calls, "time_unit": "ns",
-            "flops": model_flops(step.kind, step.case), "batch": batch, **check, **phases,
-            "samples_per_second": batch * calls / seconds, "first_loss": first_loss,
-            "prepare_seconds": prepare_seconds, "label": label_of(step, request["threads"]),
-        }
-        if tokens > 1:
-            measured["tokens_per_second"] = batch * tokens * calls / seconds
-        after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        if device == "gpu":
-            measured["host_seconds"] = wall / calls
-            measured["peak_bytes"] = torch.cuda.max_memory_allocated()
-        elif after > before:  # the peak is the process's: only where this case raised it, its own
-            measured["peak_bytes"] = 1024 * after
-        rows.append(measured)
+        more = {"host_seconds": wall / calls} if device == "gpu" else {}
+        rows.append(row_of("step", repetition, seconds, cpu, **more))
+    for repetition in range(request["repetitions"]):
+        rows += [row_of(part, repetition, *spent)
+                 for part, spent in zip(PHASES, step.phases(calls))]
     return rows
 
 
@@ -275,7 +308,7 @@ def main():
     os.dup2(2, 1)  # whatever a compiler prints is no event
 
     def say(**event):
-        events.write(json.dumps(event) + "\n")
+        events.write(json.dumps(event, allow_nan=False) + "\n")
 
     if request["device"] == "gpu" and not torch.cuda.is_available():
         say(unavailable="PyTorch finds no CUDA device here")
@@ -288,12 +321,10 @@ def main():
     for name in names:
         say(start=name)
         try:
-            rows = measure(name, request)
+            say(rows=measure(name, request))
         except Exception as error:  # a case that fails is a row that says so
             reason = (str(error).strip().splitlines() or [""])[0]
-            rows = [{"name": name, "run_name": name, "run_type": "iteration",
-                     "error_occurred": True, "error_message": f"{type(error).__name__}: {reason}"}]
-        say(rows=rows)
+            say(rows=[error_row(name, f"{type(error).__name__}: {reason}")])
         torch.compiler.reset()
 
 
