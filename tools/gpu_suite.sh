@@ -118,7 +118,8 @@ fi
 # 2. Are the CUDA cases right? Ragged and small shapes first, where a mistake shows and checks are quick,
 # then what is measured most. Every other one follows behind the first measurements (6).
 plain='[a-z0-9_]+/[a-z0-9]+$'
-small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*)/gpu/$plain"
+training='training_step_(mlp/b16|lenet/b64|gpt/tiny_b8)'
+small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*|$training)/gpu/$plain"
 large="(matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)|conv2d_[a-z_]+/resnet50_[^/]*_n1(_nchw)?/gpu/(handwritten|cudnn)[a-z_]*)/[a-z0-9]+$"
 verify verify-small $((total / 4)) "^$small"
 verify verify-large $((total / 8)) "^$large"
@@ -128,7 +129,7 @@ sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sani
 if [ -n "$sanitizer" ]; then
   for tool in memcheck racecheck; do
     step "$tool" $((total / 12)) "$sanitizer" --tool $tool --error-exitcode 9 "$here/breakeven-bench" --module=cuda --verify \
-      "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5))/gpu/$plain"
+      "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5)|$training)/gpu/$plain"
   done
 else
   note compute-sanitizer missing 0 "not installed here"
@@ -138,7 +139,7 @@ fi
 step peaks $((total / 8)) "$here/breakeven" peak --json
 
 # 5. How fast are they? The rows that were asked for first come first; the suite takes what is left.
-# run <name> <rounds> <most seconds> <expression>
+# run <name> <rounds> <most seconds> <expression> [<case time-out>]
 run() {
   local most=$3
   [ "$most" -le "$(left)" ] || most=$(left)
@@ -147,7 +148,7 @@ run() {
     note "$1" skipped 0 "no time was left"
     return
   fi
-  step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --budget "$((most - 10))s" --out "$out/$1.json"
+  step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --case-timeout "${5:-120s}" --budget "$((most - 10))s" --out "$out/$1.json"
 }
 total=$((total - 20)) # for the last case to end
 run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
@@ -155,8 +156,14 @@ run convolutions 3 $(($(left) / 3)) '^conv2d_(forward|backward_data|backward_wei
 run ladder 3 $(($(left) / 3)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
 run precisions 3 $(($(left) / 3)) '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
 
-# 6. All CUDA cases that 2 left out: every shape, implementation and precision, by default launch with a warm cache.
-verify verify-others $(($(left) / 2)) "^(?!$small|$large)[^/]+/[^/]+/gpu/[^/]+/[^/]+$"
+# 6. All CUDA cases that 2 left out, but the longest: every shape, implementation and precision, by default
+# launch with a warm cache.
+# Models of full size and trainings to a target are checked for minutes on the host: their rows are verified
+# where they are measured.
+verify verify-others $(($(left) / 2)) "^(?!$small|$large|convergence_|[^/]+/(gpt2_124m|imagenet)_)[^/]+/[^/]+/gpu/[^/]+/[^/]+$"
+
+# 7. Training, of which the largest models' checks take minutes on the host, and the standard suite.
+run training 3 $(($(left) / 2)) '^(training_(step|forward|backward|update)|inference)_(mlp/b128|gpt/(tiny_b8|gpt2_124m_b4_t64)|resnet50/imagenet_b8)/gpu/(handwritten|cublas_cudnn)/' 30m
 
 if [ "$(left)" -le 15 ]; then
   note standard skipped 0 "no time was left"
