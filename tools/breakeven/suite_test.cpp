@@ -77,9 +77,10 @@ TEST(Suite, TrainingIsInEachTier) {
     }
   }
   // An ablation: unfused, fused, bf16, graph.
-  for (const char* rest : {"cpu/onednn_unfused/f32", "cpu/onednn/f32", "cpu/onednn/bf16",
-                           "gpu/handwritten_unfused/f32", "gpu/handwritten/f32",
-                           "gpu/handwritten/bf16", "gpu/handwritten/bf16/launch:graph"}) {
+  for (const char* rest :
+       {"cpu/openblas_unfused/f32", "cpu/openblas/f32", "cpu/onednn_unfused/f32", "cpu/onednn/f32",
+        "cpu/onednn/bf16", "gpu/cublas_cudnn_unfused/f32", "gpu/handwritten_unfused/f32",
+        "gpu/handwritten/f32", "gpu/handwritten/bf16", "gpu/handwritten/bf16/launch:graph"}) {
     EXPECT_TRUE(chooses("standard", std::string("training_step_gpt/tiny_b8/") + rest)) << rest;
   }
   for (const int batch : {1, 16, 128, 256, 1024}) {
