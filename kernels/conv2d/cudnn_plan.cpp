@@ -85,8 +85,8 @@ std::string notes_text(PlanNotes notes) {
   return text.empty() ? "none" : text;
 }
 
-PlanRules plan_rules(Precision precision, Conv2dOp op, Algorithm algorithm,
-                     std::size_t free_bytes) {
+PlanRules plan_rules(Precision precision, Conv2dOp op, Algorithm algorithm, std::size_t free_bytes,
+                     bool repeatable) {
   using enum PlanNote;
   PlanRules rules;
   rules.forbidden = plan_notes({down_convert_inputs, fft, reordered_operands});
@@ -97,7 +97,7 @@ PlanRules plan_rules(Precision precision, Conv2dOp op, Algorithm algorithm,
   }
   if (precision != Precision::fp8) rules.forbidden |= plan_notes({reduced_precision_reduction});
   if (precision == Precision::f32) rules.forbidden |= plan_notes({tensor_core});
-  if (op == Conv2dOp::backward_data || op == Conv2dOp::backward_weights) {
+  if (repeatable || op == Conv2dOp::backward_data || op == Conv2dOp::backward_weights) {
     rules.forbidden |= plan_notes({nondeterministic});
   }
   const std::size_t usable = free_bytes > kReservedBytes ? free_bytes - kReservedBytes : 0;

@@ -59,8 +59,10 @@ inline constexpr std::size_t kMostWorkspaceBytes = std::size_t{512} << 20;
 /// The rules of a row: strict f32 forbids tensor cores (plans of TF32 have that note and no other);
 /// only fp8 may accumulate in less than f32; nothing may convert its inputs to a smaller type.
 /// Gradients must repeat to the last bit, so plans that sum with atomics are left out there;
-/// forward plans may. `free_bytes`: device memory that is free, of which kReservedBytes stay so.
-PlanRules plan_rules(Precision precision, Conv2dOp op, Algorithm algorithm, std::size_t free_bytes);
+/// forward plans may, but where `repeatable` asks the same of them, as a training step does.
+/// `free_bytes`: device memory that is free, of which kReservedBytes stay so.
+PlanRules plan_rules(Precision precision, Conv2dOp op, Algorithm algorithm, std::size_t free_bytes,
+                     bool repeatable = false);
 inline constexpr std::size_t kReservedBytes = std::size_t{256} << 20;
 
 /// Thrown by PlanSource::seconds where the plan's workspace can't be had.

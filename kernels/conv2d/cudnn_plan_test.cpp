@@ -148,10 +148,10 @@ TEST(ChoosePlan, NoneLeftIsOneClearLine) {
 }
 
 bool allowed(Precision precision, Conv2dOp op, std::initializer_list<PlanNote> notes,
-             Algorithm algorithm = Algorithm::direct) {
+             Algorithm algorithm = Algorithm::direct, bool repeatable = false) {
   FakeSource source({{"plan", 1, plan_notes(notes)}});
   try {
-    choose_plan(source, plan_rules(precision, op, algorithm, kPlenty));
+    choose_plan(source, plan_rules(precision, op, algorithm, kPlenty, repeatable));
     return true;
   } catch (const Unsupported&) {
     return false;
@@ -193,6 +193,17 @@ TEST(PlanRules, GradientsRepeat) {
     EXPECT_TRUE(allowed(precision, Conv2dOp::bias_relu, {nondeterministic}));
     EXPECT_FALSE(allowed(precision, Conv2dOp::backward_data, {nondeterministic}));
     EXPECT_FALSE(allowed(precision, Conv2dOp::backward_weights, {nondeterministic}));
+  }
+}
+
+TEST(PlanRules, EverythingRepeatsWhereThatIsAsked) {
+  const auto repeatable = [](Conv2dOp op, std::initializer_list<PlanNote> notes) {
+    return allowed(Precision::bf16, op, notes, Algorithm::direct, true);
+  };
+  for (const Conv2dOp op : {Conv2dOp::forward, Conv2dOp::bias_relu, Conv2dOp::backward_data,
+                            Conv2dOp::backward_weights}) {
+    EXPECT_FALSE(repeatable(op, {nondeterministic}));
+    EXPECT_TRUE(repeatable(op, {tensor_core}));
   }
 }
 

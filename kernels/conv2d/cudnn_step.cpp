@@ -4,13 +4,13 @@
 
 namespace breakeven::conv2d {
 
-void CudnnStep::choose(Precision precision, Conv2dOp op, Algorithm algorithm) {
+void CudnnStep::choose(Precision precision, Conv2dOp op, Algorithm algorithm, bool repeatable) {
   graph_.submit(cudnn_handle());
   graph_.find_plans();
   std::size_t free_bytes = 0, total_bytes = 0;
   check(cudaMemGetInfo(&free_bytes, &total_bytes));
   try {
-    choice_ = choose_plan(*this, plan_rules(precision, op, algorithm, free_bytes));
+    choice_ = choose_plan(*this, plan_rules(precision, op, algorithm, free_bytes, repeatable));
   } catch (const Unsupported&) {
     // An error that sticks is no lack of plans.
     check(cudaStreamSynchronize(work_stream()));
@@ -18,6 +18,17 @@ void CudnnStep::choose(Precision precision, Conv2dOp op, Algorithm algorithm) {
   }
   workspace_ = DeviceBuffer();
   timer_.reset();
+}
+
+void CudnnStep::take(const std::string& plan_name) {
+  graph_.submit(cudnn_handle());
+  graph_.find_plans();
+  std::size_t plan = 0;
+  while (plan < graph_.plans() && graph_.name(plan) != plan_name) ++plan;
+  if (plan == graph_.plans()) throw Unsupported("cuDNN no longer offers its plan " + plan_name);
+  choice_ = {};
+  choice_.plan = plan;
+  choice_.workspace_bytes = graph_.build(plan);
 }
 
 void CudnnStep::add_facts(Facts& facts, const std::string& prefix) const {

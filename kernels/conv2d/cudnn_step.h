@@ -20,12 +20,22 @@ class CudnnStep final : public PlanSource {
       : graph_(std::move(graph)), operands_(std::move(operands)) {}
 
   /// Times the plans that are allowed and keeps the fastest; the trials write the result. Throws
-  /// Unsupported where no plan is left, CudaError where a trial broke the device.
-  void choose(Precision precision, Conv2dOp op, Algorithm algorithm);
+  /// Unsupported where no plan is left, CudaError where a trial broke the device. `repeatable`:
+  /// see plan_rules().
+  void choose(Precision precision, Conv2dOp op, Algorithm algorithm, bool repeatable = false);
+
+  /// Instead of choose(): the plan of this name, which another step of the same graph chose,
+  /// without trials. Throws Unsupported where cuDNN doesn't offer it.
+  void take(const std::string& plan_name);
 
   /// Of the chosen plan: what bind() needs. The trials' own is freed.
   std::size_t workspace_bytes() const { return choice_.workspace_bytes; }
   void bind(void* workspace) { graph_.bind(choice_.plan, operands_, workspace); }
+  /// The same, with a result elsewhere than where the trials wrote it.
+  void bind(void* workspace, void* result) {
+    operands_.back() = result;
+    bind(workspace);
+  }
 
   /// Enqueues the chosen plan on work_stream(); allocates nothing.
   void launch() { graph_.launch(); }
