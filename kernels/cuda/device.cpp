@@ -146,30 +146,21 @@ void CudaDevice::configure(const Options& options) {
 }
 
 void CudaDevice::prepare(Kernel& kernel) {
+  // What a kernel took for a while to choose its plans is no part of its calls.
+  device_memory().restart();
   kernel.run();
   timer_.synchronise();
-  plan_ = {};
-  plan_.cold = options_.cache == Cache::cold;
   graph_.reset();
+  CapturedCall captured;
   try {
     graph_ = capture(kernel, work_stream());
+    captured.launches = static_cast<std::int64_t>(graph_->nodes());
   } catch (const std::exception& error) {
-    if (options_.launch == Launch::graph) {
-      throw Unsupported(std::string("can't be captured into a graph: ") + error.what());
-    }
-    plan_.blockable = false;
+    captured.failure = error.what();
   }
-  if (graph_) {
-    plan_.launches_per_call = static_cast<std::int64_t>(graph_->nodes());
-    if (plan_.launches_per_call == 0) {
-      throw std::runtime_error("run() enqueues nothing on its device's stream");
-    }
-  }
+  plan_ = plan_of(captured, options_.launch, options_.cache);
   if (options_.launch == Launch::graph) {
     graph_->instantiate(work_stream());
-    // Counted as one command, however many kernels it holds; where a driver counts otherwise, the
-    // blocker times out and the chunks shrink.
-    plan_.launches_per_call = 1;
     timer_.set_call([this] { graph_->launch(work_stream()); });
     timer_.enqueue_call();
   } else {

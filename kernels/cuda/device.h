@@ -59,8 +59,8 @@ class CudaDevice final : public Device {
 
   std::size_t available_bytes() const override;
 
-  /// Device memory of this module's buffers at its highest since the last configure(), without the
-  /// flush buffer, the context and code.
+  /// Device memory of this module's buffers at its highest since the last configure(), or since the
+  /// first time() of a kernel, without the flush buffer, the context and code.
   std::optional<std::size_t> peak_bytes() const override;
 
   /// The whole board's.

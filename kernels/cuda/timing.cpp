@@ -1,6 +1,7 @@
 #include "kernels/cuda/timing.h"
 
 #include <algorithm>
+#include <stdexcept>
 
 namespace breakeven {
 namespace {
@@ -81,6 +82,22 @@ double host_seconds(TimedStream& stream, const TimingPlan& plan) {
 }
 
 }  // namespace
+
+TimingPlan plan_of(const CapturedCall& captured, Launch launch, Cache cache) {
+  if (!captured.launches && launch == Launch::graph) {
+    throw Unsupported("can't be captured into a graph: " + captured.failure);
+  }
+  if (captured.launches == 0) {
+    throw std::runtime_error("run() enqueues nothing on its device's stream");
+  }
+  TimingPlan plan;
+  plan.cold = cache == Cache::cold;
+  plan.blockable = captured.launches.has_value();
+  // A graph counts as one command, however many kernels it holds; where a driver counts otherwise,
+  // the blocker times out and the chunks shrink.
+  plan.launches_per_call = launch == Launch::graph ? 1 : captured.launches.value_or(1);
+  return plan;
+}
 
 std::int64_t blocked_chunk_calls(const TimingPlan& plan) {
   const std::int64_t launches = std::max<std::int64_t>(plan.launches_per_call, 1);

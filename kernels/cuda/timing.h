@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "kernels/kernel.h"
 
@@ -50,6 +51,17 @@ struct TimingPlan {
   std::int64_t most_blocked_calls = kLaunchQueue;  ///< learnt where a blocker timed out
   bool one_call_timed_out = false;  ///< a single call did, the last time that one was held back
 };
+
+/// What became of one call when a graph was captured from it.
+struct CapturedCall {
+  std::optional<std::int64_t> launches;  ///< that it enqueues; nothing: it can't be captured
+  std::string failure = {};              ///< why it can't
+};
+
+/// How a call is timed after that, by its own launches or as the captured graph. Throws Unsupported
+/// where `launch` asks for a graph that there isn't, std::runtime_error where the call enqueues
+/// nothing: it would be timed as doing nothing.
+TimingPlan plan_of(const CapturedCall& captured, Launch launch, Cache cache);
 
 /// Calls that fit the launch queue behind one blocker; 0 if not even one does.
 std::int64_t blocked_chunk_calls(const TimingPlan& plan);

@@ -266,6 +266,41 @@ TEST(TimeBatch, AnyThrottledChunkFlagsTheBatch) {
   EXPECT_EQ(timed(cool, {.calls = 1}).clock_mhz, 1980);
 }
 
+std::string refusal(const CapturedCall& captured, Launch launch) {
+  try {
+    plan_of(captured, launch, Cache::warm);
+    return "";
+  } catch (const Unsupported& error) {
+    return std::string("unsupported: ") + error.what();
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+TEST(PlanOf, ACapturedCallIsHeldBackByWhatItEnqueues) {
+  const TimingPlan stream = plan_of({.launches = 7}, Launch::stream, Cache::warm);
+  EXPECT_EQ(stream.launches_per_call, 7);
+  EXPECT_TRUE(stream.blockable);
+  EXPECT_FALSE(stream.cold);
+  const TimingPlan graph = plan_of({.launches = 7}, Launch::graph, Cache::cold);
+  EXPECT_EQ(graph.launches_per_call, 1);
+  EXPECT_TRUE(graph.blockable);
+  EXPECT_TRUE(graph.cold);
+}
+
+TEST(PlanOf, WhatCannotBeCapturedIsTimedWithoutABlockerAndIsNoGraph) {
+  const CapturedCall waits = {.launches = std::nullopt, .failure = "it waits for the device"};
+  EXPECT_FALSE(plan_of(waits, Launch::stream, Cache::warm).blockable);
+  EXPECT_EQ(refusal(waits, Launch::graph),
+            "unsupported: can't be captured into a graph: it waits for the device");
+}
+
+TEST(PlanOf, ACallThatEnqueuesNothingIsAnError) {
+  for (const Launch launch : {Launch::stream, Launch::graph}) {
+    EXPECT_EQ(refusal({.launches = 0}, launch), "run() enqueues nothing on its device's stream");
+  }
+}
+
 TEST(Clock, IsCyclesOverTime) {
   EXPECT_DOUBLE_EQ(clock_mhz({1000, 5000, 1000 + 198000, 5000 + 100000}).value_or(0), 1980);
   EXPECT_FALSE(clock_mhz({}).has_value());
