@@ -55,6 +55,7 @@ TEST_P(Openblas, AnswersAreTheSameBitsEachTime) {
     std::vector<std::byte> answers[2];
     for (std::vector<std::byte>& answer : answers) {
       const std::unique_ptr<Kernel> kernel = row.load(step, Precision::f32, {.threads = all_});
+      kernel->prepare();
       kernel->run();
       answer.assign(kernel->output().begin(), kernel->output().end());
     }
@@ -71,7 +72,10 @@ TEST(OpenblasFacts, SayWhatIsFused) {
   HostDevice().configure({.threads = 1});
   const TrainingStep step("tiny", kTinyModels[0], StepPart::step);
   const auto facts = [&](const char* name) {
-    return training_row(registry, name, step).load(step, Precision::f32, {.threads = 1})->facts();
+    const auto kernel =
+        training_row(registry, name, step).load(step, Precision::f32, {.threads = 1});
+    kernel->prepare();
+    return kernel->facts();
   };
   EXPECT_EQ(facts("openblas").at("fused"),
             "all updates, bias + ReLU, dReLU + dbias, softmax + loss + gradient");

@@ -283,6 +283,7 @@ TEST(PlantedMistakes, AreCaught) {
       add_training(registry, plain_backend(false, mistake.op, planted ? mistake.change : Change{}));
       const auto kernel =
           training_row(registry, "plain", step).load(step, Precision::f32, {.threads = 1});
+      kernel->prepare();
       kernel->run();
       EXPECT_EQ(step.check(Precision::f32, kernel->output()).ok(), !planted);
     }
@@ -306,6 +307,7 @@ TEST(PlantedMistakes, ABrokenPromiseIsCaught) {
                }));
   const auto kernel =
       training_row(registry, "plain", step).load(step, Precision::f32, {.threads = 1});
+  kernel->prepare();
   kernel->run();
   EXPECT_FALSE(step.check(Precision::f32, kernel->output()).ok());
 }

@@ -19,23 +19,27 @@ constexpr Phase kPhases[] = {Phase::forward, Phase::backward, Phase::update};
 
 class StepKernel final : public Kernel {
  public:
-  StepKernel(const TrainingStep& step, Precision precision, std::unique_ptr<Program> program)
+  using MakeStep = std::function<std::unique_ptr<Program>()>;
+
+  StepKernel(const TrainingStep& step, Precision precision, MakeStep make)
       : step_(step),
         precision_(precision),
         phase_(phase_of(step.part)),
-        program_(std::move(program)),
+        make_(std::move(make)),
         answer_(step.output(precision).bytes()) {
-    const std::vector<Operand> inputs = step.inputs(precision);
-    for (std::size_t i = 0; i < inputs.size(); ++i) {
-      HostBuffer values(inputs[i].bytes());
-      step.fill_input(i, precision, values.span());
-      program_->write(step.source(i), values.span());
-    }
     poison(answer_.span());
   }
 
-  // A phase finds what those before it left.
+  // Making the program chooses its plans, which is what this phase's time is to show. Values are
+  // written behind it, since trials write where they like. A phase finds what those before it left.
   void prepare() override {
+    program_ = make_();
+    const std::vector<Operand> inputs = step_.inputs(precision_);
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      HostBuffer values(inputs[i].bytes());
+      step_.fill_input(i, precision_, values.span());
+      program_->write(step_.source(i), values.span());
+    }
     if (phase_) program_->run();
   }
 
@@ -63,12 +67,13 @@ class StepKernel final : public Kernel {
     return {answer_.data(), answer_.bytes()};
   }
 
-  Facts facts() const override { return program_->facts(); }
+  Facts facts() const override { return program_ ? program_->facts() : Facts(); }
 
  private:
   const TrainingStep& step_;
   Precision precision_;
   std::optional<Phase> phase_;
+  MakeStep make_;
   std::unique_ptr<Program> program_;
   HostBuffer answer_;
 };
@@ -103,8 +108,9 @@ Implementation implementation_of(const TrainingBackend& backend, std::string op)
   implementation.load = [make = backend.make](const Workload& workload, Precision precision,
                                               const Options& options) -> std::unique_ptr<Kernel> {
     const TrainingStep& step = step_of(workload);
-    return std::make_unique<StepKernel>(step, precision,
-                                        make(step.model.graph, precision, options));
+    return std::make_unique<StepKernel>(step, precision, [&step, precision, make, options] {
+      return make(step.model.graph, precision, options);
+    });
   };
   return implementation;
 }
