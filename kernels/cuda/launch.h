@@ -85,11 +85,11 @@ namespace detail {
 template <class... P>
 void make_ready(void (*)(P...), const Grid&) {}
 
-/// Runs `kernel` to its end; throws simt::Fault where it misbehaves.
 template <class... P>
-void enqueue(void (*kernel)(P...), const Grid& grid, Stream, const std::tuple<P...>& parameters) {
-  simt::run({grid.blocks, grid.threads, grid.shared_bytes, grid.cluster},
-            [&] { std::apply(kernel, parameters); });
+void enqueue(void (*kernel)(P...), const Grid& grid, Stream stream,
+             const std::tuple<P...>& parameters) {
+  simt::enqueue(stream, {grid.blocks, grid.threads, grid.shared_bytes, grid.cluster}, kernel,
+                parameters);
 }
 
 }  // namespace detail

@@ -4,14 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "kernels/simt/fault.h"
 #include "kernels/simt/types.h"
 
 namespace breakeven::simt {
-
-/// The host's stand-in for cudaStream_t: every launch has ended when it returns.
-struct Stream {};
 
 struct Settings {
   std::uint64_t seed = 1;  ///< of the order of blocks and threads, and of asynchronous completions
@@ -51,5 +51,39 @@ struct LaunchShape {
 /// seeded order, the threads of one together. Throws Fault; std::invalid_argument for a shape that
 /// no GPU takes; whatever the kernel throws.
 void run(const LaunchShape& shape, const std::function<void()>& kernel);
+
+/// A launch as a captured graph holds it, with its arguments' values.
+struct RecordedLaunch {
+  const void* kernel;
+  LaunchShape shape;
+  std::vector<std::byte> arguments;  ///< their bytes, to tell launches apart
+  std::function<void()> body;        ///< for run()
+};
+
+/// The host's stand-in for cudaStream_t: every launch has ended when it returns, but on a stream
+/// with a recording, which keeps the launch instead, as a stream under capture does.
+struct Stream {
+  std::vector<RecordedLaunch>* recording = nullptr;
+};
+
+/// Runs or records kernel(arguments...). Throws as run() does.
+template <class... P>
+void enqueue(Stream stream, const LaunchShape& shape, void (*kernel)(P...),
+             const std::tuple<P...>& arguments) {
+  if (stream.recording == nullptr) return run(shape, [&] { std::apply(kernel, arguments); });
+  std::vector<std::byte> bytes;
+  const auto append = [&bytes](const void* from, std::size_t count) {
+    bytes.insert(bytes.end(), static_cast<const std::byte*>(from),
+                 static_cast<const std::byte*>(from) + count);
+  };
+  std::apply([&](const P&... each) { (append(&each, sizeof each), ...); }, arguments);
+  stream.recording->push_back({reinterpret_cast<const void*>(kernel), shape, std::move(bytes),
+                               [kernel, arguments] { std::apply(kernel, arguments); }});
+}
+
+/// Runs what was recorded, in its order.
+inline void replay(const std::vector<RecordedLaunch>& recording) {
+  for (const RecordedLaunch& launch : recording) run(launch.shape, launch.body);
+}
 
 }  // namespace breakeven::simt
