@@ -22,12 +22,18 @@ __global__ void __launch_bounds__(kThreads)
   const int head = static_cast<int>(min(index, count - 1) % p.heads);
   const int lane = static_cast<int>(threadIdx.x) % kLanes;
   const std::int64_t at = row * p.columns + head * kHead + lane * (kHead / kLanes);
-  float y[kHead / kLanes], dy[kHead / kLanes];
-  load_vector(y, static_cast<const T*>(p.y) + at);
-  load_vector(dy, static_cast<const T*>(p.dy) + at);
   float sum = 0;
+  constexpr int kVector = 16 / static_cast<int>(sizeof(T)) < kHead / kLanes
+                              ? 16 / static_cast<int>(sizeof(T))
+                              : kHead / kLanes;
 #pragma unroll
-  for (int i = 0; i < kHead / kLanes; ++i) sum += y[i] * dy[i];
+  for (int first = 0; first < kHead / kLanes; first += kVector) {
+    float y[kVector], dy[kVector];
+    load_vector(y, static_cast<const T*>(p.y) + at + first);
+    load_vector(dy, static_cast<const T*>(p.dy) + at + first);
+#pragma unroll
+    for (int i = 0; i < kVector; ++i) sum += y[i] * dy[i];
+  }
   sum = lanes_sum<kLanes>(sum);
   if (index >= count || lane > 0) return;
   const std::int64_t sequence = row / p.length;
