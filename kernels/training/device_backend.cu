@@ -59,7 +59,7 @@ std::unique_ptr<ProgramMemory> device_program_memory() {
 }
 
 TrainingBackend device_backend(std::string name, std::vector<Precision> precisions, bool fused,
-                               std::function<std::unique_ptr<DeviceProducts>()> products) {
+                               MakeProducts products, MakeProducts sizes) {
   TrainingBackend backend;
   backend.name = std::move(name);
   backend.precisions = std::move(precisions);
@@ -67,6 +67,10 @@ TrainingBackend device_backend(std::string name, std::vector<Precision> precisio
                                                          const Options&) {
     return std::make_unique<DeviceProgram>(graph, precision, device_gpu(), fused, products(),
                                            device_program_memory());
+  };
+  backend.more_bytes = [fused, sizes = std::move(sizes)](const TrainingStep& step,
+                                                         Precision precision, const Options&) {
+    return device_workspace_bytes(step.model.graph, precision, device_gpu(), fused, *sizes());
   };
   backend.launches = {Launch::stream, Launch::graph};
   backend.threaded = false;

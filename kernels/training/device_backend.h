@@ -17,9 +17,13 @@ Gpu device_gpu();
 /// Device memory, and work_stream().
 std::unique_ptr<ProgramMemory> device_program_memory();
 
+using MakeProducts = std::function<std::unique_ptr<DeviceProducts>()>;
+
 /// A backend of such programs, run plainly and as one captured graph: both are rows. Heads of
-/// attention that the kernels don't take are refused before anything is loaded.
+/// attention that the kernels don't take are refused before anything is loaded. `sizes`: products
+/// that ask for at least the workspace that `products` will, without trials; it is in the
+/// footprint.
 TrainingBackend device_backend(std::string name, std::vector<Precision> precisions, bool fused,
-                               std::function<std::unique_ptr<DeviceProducts>()> products);
+                               MakeProducts products, MakeProducts sizes);
 
 }  // namespace breakeven::training

@@ -92,6 +92,14 @@ void DeviceTensors::share(TensorId id, TensorId with, bool overwritten) {
   shared_with_[static_cast<std::size_t>(first_has ? b : a)] = first_has ? a : b;
 }
 
+void* DeviceTensors::workspace(std::size_t bytes) {
+  if (bytes > workspace_bytes_) {
+    workspace_ = memory_.allocate(bytes);
+    workspace_bytes_ = bytes;
+  }
+  return workspace_;
+}
+
 AdamwScalars* DeviceTensors::adamw(const AdamW& constants) {
   for (const auto& [known, scalars] : adamw_) {
     if (same(known, constants)) return scalars;
@@ -213,10 +221,14 @@ void DeviceBuild::fact(const std::string& name, const std::string& value) {
   facts_[name].insert(value);
 }
 
-void DeviceBuild::finish() {
+std::size_t DeviceBuild::workspace_bytes() const {
   std::size_t most = 0;
   for (const Pending& pending : pending_) most = std::max(most, pending.workspace_bytes);
-  void* workspace = most == 0 ? nullptr : memory_.allocate(most);
+  return most;
+}
+
+void DeviceBuild::finish() {
+  void* workspace = tensors_.workspace(workspace_bytes());
   for (const Pending& pending : pending_) {
     phases_[static_cast<std::size_t>(pending.phase)].launches.push_back(pending.prepare(workspace));
   }

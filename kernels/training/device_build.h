@@ -48,6 +48,9 @@ class DeviceTensors {
   void share(TensorId id, TensorId with, bool overwritten);
   bool overwritten(TensorId id) const { return overwritten_.contains(id); }
 
+  /// One for all launches of both compilations; larger if an earlier one was too small.
+  void* workspace(std::size_t bytes);
+
   /// Scalars of AdamW by its constants: one for all its updates.
   AdamwScalars* adamw(const AdamW& constants);
   void upload_step(std::int64_t step);
@@ -63,6 +66,8 @@ class DeviceTensors {
   std::vector<void*> copies_;
   std::vector<TensorId> shared_with_;
   std::set<TensorId> overwritten_;
+  void* workspace_ = nullptr;
+  std::size_t workspace_bytes_ = 0;
   std::vector<std::pair<AdamW, AdamwScalars*>> adamw_;
   std::int64_t step_ = 1;
 };
@@ -134,6 +139,9 @@ class DeviceBuild {
 
   /// A fact of the row; the same name twice joins different values.
   void fact(const std::string& name, const std::string& value);
+
+  /// The most that a launch called so far asks for.
+  std::size_t workspace_bytes() const;
 
   /// Prepares everything that was called. The phases by Phase, and the facts, are then complete.
   void finish();

@@ -1,7 +1,7 @@
 // A graph's nodes as launches. Fused: bias and activation in a product's epilogue, batch norm with
-// the residual and ReLU behind it, a residual with the layer norm behind it, their gradients'
-// likewise, an activation's gradient with the bias's, the loss with its gradient in place of the
-// logits, and all updates in one launch.
+// the residual and ReLU behind it, a residual with the layer norm behind it, layer norm's gradient
+// with the residual's, an activation's gradient with the bias's, the loss with its gradient in
+// place of the logits, and all updates in one launch.
 #include <algorithm>
 #include <stdexcept>
 

@@ -43,20 +43,6 @@ Conv2dOp op_of(Direction direction) {
   return Conv2dOp::forward;
 }
 
-// Calls make(output, workspace), which prepares a product that stores `elements` of bf16, and what
-// widens them. They lie at the workspace's start.
-template <class Make>
-void call_widened(DeviceBuild& build, std::int64_t elements, float* to, std::size_t workspace_bytes,
-                  Make make) {
-  constexpr std::size_t kAligned = 256;
-  const std::size_t first =
-      (static_cast<std::size_t>(elements) * sizeof(bf16) + kAligned - 1) / kAligned * kAligned;
-  build.call(first + workspace_bytes, [=](void* workspace) {
-    return in_order(make(workspace, static_cast<std::byte*>(workspace) + first),
-                    prepare_widen(static_cast<const bf16*>(workspace), to, elements));
-  });
-}
-
 class HandwrittenProducts final : public DeviceProducts {
  public:
   void linear(DeviceBuild& build, const LinearProduct& p) override {
@@ -139,6 +125,18 @@ class HandwrittenProducts final : public DeviceProducts {
 };
 
 }  // namespace
+
+void call_widened(DeviceBuild& build, std::int64_t elements, float* to, std::size_t workspace_bytes,
+                  const MakeNarrow& make) {
+  constexpr std::size_t kAligned = 256;
+  const std::size_t first =
+      (static_cast<std::size_t>(elements) * sizeof(bf16) + kAligned - 1) / kAligned * kAligned;
+  build.fact("weight_gradients", "rounded to bf16");
+  build.call(first + workspace_bytes, [=](void* workspace) {
+    return in_order(make(workspace, static_cast<std::byte*>(workspace) + first),
+                    prepare_widen(static_cast<const bf16*>(workspace), to, elements));
+  });
+}
 
 std::unique_ptr<DeviceProducts> handwritten_products() {
   return std::make_unique<HandwrittenProducts>();

@@ -1,8 +1,10 @@
 // How a GPU backend multiplies: linear layers and convolutions, in all three directions. Everything
-// else is the same for all of them (device_operations.h).
+// else is the same for all of them (device_operations.cu).
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 #include "kernels/training/activation.h"
@@ -53,6 +55,13 @@ std::unique_ptr<DeviceProducts> handwritten_products();
 /// activation(y + bias) in place, behind a product that has no epilogue for it: y[rows, columns].
 void call_bias_activation(DeviceBuild& build, std::int64_t rows, std::int64_t columns, void* y,
                           const void* bias, Activation activation);
+
+/// A product that stores a weight gradient of `elements` in bf16, at the workspace's start, and
+/// what widens it into `to`: a fact says that these gradients have bf16's rounding.
+/// `workspace_bytes` are the product's own.
+using MakeNarrow = std::function<PreparedLaunch(void* output, void* workspace)>;
+void call_widened(DeviceBuild& build, std::int64_t elements, float* to, std::size_t workspace_bytes,
+                  const MakeNarrow& make);
 
 /// Compiles nodes()[index], in launches of the build.
 void compile_device_node(DeviceBuild& build, DeviceProducts& products, std::size_t index);

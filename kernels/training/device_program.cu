@@ -1,9 +1,48 @@
+#include <cstdint>
 #include <stdexcept>
 #include <utility>
 
 #include "kernels/training/device_program.h"
 
 namespace breakeven::training {
+namespace {
+
+void compile_nodes(DeviceBuild& build, DeviceProducts& products) {
+  for (std::size_t i = 0; i < build.graph().nodes().size(); ++i) {
+    if (build.taken(i)) continue;
+    build.begin(i);
+    compile_device_node(build, products, i);
+  }
+}
+
+// Addresses as a program's, behind which there is nothing.
+class NoMemory final : public ProgramMemory {
+ public:
+  void* allocate(std::size_t bytes) override {
+    constexpr std::uintptr_t kAligned = 256;
+    const std::uintptr_t at = next_;
+    next_ += (bytes + kAligned - 1) / kAligned * kAligned;
+    return reinterpret_cast<void*>(at);
+  }
+  void upload(void*, std::span<const std::byte>) override {}
+  void download(std::span<std::byte>, const void*) override {}
+  void fill(void*, std::size_t, int) override {}
+  Stream stream() const override { return {}; }
+
+ private:
+  std::uintptr_t next_ = std::uintptr_t{1} << 40;
+};
+
+}  // namespace
+
+std::size_t device_workspace_bytes(const Graph& graph, Precision precision, const Gpu& gpu,
+                                   bool fused, DeviceProducts& products) {
+  NoMemory memory;
+  DeviceTensors tensors(graph, precision, memory);
+  DeviceBuild build(graph, precision, gpu, fused, false, tensors, memory);
+  compile_nodes(build, products);
+  return build.workspace_bytes();
+}
 
 DeviceProgram::DeviceProgram(const Graph& graph, Precision precision, const Gpu& gpu, bool fused,
                              std::unique_ptr<DeviceProducts> products,
@@ -20,11 +59,7 @@ DeviceProgram::DeviceProgram(const Graph& graph, Precision precision, const Gpu&
 
 void DeviceProgram::compile(bool exchanged) {
   DeviceBuild build(graph_, precision_, gpu_, fused_, exchanged, tensors_, *memory_);
-  for (std::size_t i = 0; i < graph_.nodes().size(); ++i) {
-    if (build.taken(i)) continue;
-    build.begin(i);
-    compile_device_node(build, *products_, i);
-  }
+  compile_nodes(build, *products_);
   build.finish();
   phases_[exchanged ? 1 : 0] = std::move(build.phases());
   facts_ = build.facts();
@@ -39,8 +74,12 @@ void DeviceProgram::write(TensorId id, std::span<const std::byte> values) {
     throw std::invalid_argument(
         tensor.name + (is_outside ? " has another size" : " is written by the program alone"));
   }
-  memory_->upload(tensors_.data(place(id)), values);
-  if (precision_ != Precision::bf16 || tensor.kind != TensorKind::parameter) return;
+  const bool has_copy = precision_ == Precision::bf16 && tensor.kind == TensorKind::parameter;
+  // Inference reads the working copies alone.
+  if (!has_copy || tensors_.existing(place(id)) != nullptr) {
+    memory_->upload(tensors_.data(place(id)), values);
+  }
+  if (!has_copy) return;
   std::vector<std::byte> rounded(tensors_.copy_bytes(id));
   for (std::size_t i = 0; i < rounded.size() / sizeof(bf16); ++i) {
     store_element(ElementType::bf16, rounded.data(), i,

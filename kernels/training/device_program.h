@@ -13,7 +13,8 @@
 
 namespace breakeven::training {
 
-/// See Program. run() only enqueues, the same launches each time, so it can be captured.
+/// See Program. In bf16 a parameter without an update has its working copy alone, which read()
+/// refuses. run() only enqueues, the same launches each time, so it can be captured.
 class DeviceProgram final : public Program {
  public:
   /// `graph` must outlive it. Throws Unsupported where an operation has no kernel for its size.
@@ -45,5 +46,10 @@ class DeviceProgram final : public Program {
   bool exchanged_ = false;
   std::map<std::string, std::set<std::string>> facts_;
 };
+
+/// Bytes of the workspace of such a program, found without memory and without preparing what has
+/// workspace. `products` must choose without trials. Throws Unsupported as the program does.
+std::size_t device_workspace_bytes(const Graph& graph, Precision precision, const Gpu& gpu,
+                                   bool fused, DeviceProducts& products);
 
 }  // namespace breakeven::training

@@ -6,9 +6,10 @@ namespace breakeven::training {
 
 void handwritten(Registry& registry) {
   const std::vector<Precision> precisions = {Precision::f32, Precision::bf16};
-  add_training(registry, device_backend("handwritten", precisions, true, handwritten_products));
-  add_training(registry,
-               device_backend("handwritten_unfused", precisions, false, handwritten_products));
+  add_training(registry, device_backend("handwritten", precisions, true, handwritten_products,
+                                        handwritten_products));
+  add_training(registry, device_backend("handwritten_unfused", precisions, false,
+                                        handwritten_products, handwritten_products));
 }
 
 }  // namespace breakeven::training

@@ -8,6 +8,7 @@
 #include <map>
 #include <vector>
 
+#include "kernels/cuda/buffers.h"
 #include "kernels/cuda/check_cublas.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/stream_timer.h"
@@ -162,7 +163,7 @@ LtProduct::LtProduct(const LtCall& call) : parts_(std::make_unique<Parts>()) {
 
 LtProduct::~LtProduct() = default;
 
-void LtProduct::choose(void* workspace) {
+void LtProduct::choose() {
   // Once for all layers alike, and for both compilations of a graph: so a step gives the same bits
   // whichever of them runs it.
   static std::map<std::string, std::size_t> chosen_before;
@@ -171,6 +172,8 @@ void LtProduct::choose(void* workspace) {
     parts_->algorithm = parts_->candidates.at(known->second).algo;
     return;
   }
+  const DeviceBuffer trials(kWorkspaceBytes);
+  void* workspace = trials.data();
   StreamTimer timer(work_stream(), nullptr);
   std::vector<double> seconds;
   double best = std::numeric_limits<double>::infinity();

@@ -30,7 +30,7 @@ struct LtCall {
 
 class LtProduct {
  public:
-  /// Device memory that choose() and launch() need, aligned to 256 bytes.
+  /// Device memory that launch() needs, aligned to 256 bytes.
   static constexpr std::size_t kWorkspaceBytes = std::size_t{32} << 20;
 
   /// Throws Unsupported where cuBLASLt has no algorithm for it.
@@ -39,9 +39,9 @@ class LtProduct {
   LtProduct(const LtProduct&) = delete;
   LtProduct& operator=(const LtProduct&) = delete;
 
-  /// Times the algorithms once, which writes c, and keeps the fastest. Throws Unsupported where
-  /// all of them fail.
-  void choose(void* workspace);
+  /// Times the algorithms once, which writes c, and keeps the fastest; products alike get the same
+  /// without trials. Throws Unsupported where all of them fail.
+  void choose();
 
   /// Enqueues the chosen algorithm on work_stream(); allocates nothing. Throws std::runtime_error.
   void launch(void* workspace);
