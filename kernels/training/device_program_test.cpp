@@ -5,93 +5,22 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstring>
-#include <map>
 #include <memory>
-#include <new>
 #include <vector>
 
 #include "kernels/kernel.h"
+#include "kernels/training/device_program_testing.h"
 #include "reference/training/interpreter.h"
 #include "reference/training/training_check.h"
 
 namespace breakeven::training {
 namespace {
 
-constexpr Gpu kGpu = {.compute_capability = 80, .sms = 4};
-
-// Blocks of their exact size, so that AddressSanitizer sees any access outside them, of NaN at
-// first.
-class EmulatorMemory final : public ProgramMemory {
- public:
-  void* allocate(std::size_t bytes) override {
-    ++calls;
-    blocks_.emplace_back(static_cast<std::byte*>(::operator new(bytes, kAligned)));
-    std::memset(blocks_.back().get(), 0xFF, bytes);
-    return blocks_.back().get();
-  }
-  void upload(void* to, std::span<const std::byte> from) override {
-    ++calls;
-    std::memcpy(to, from.data(), from.size());
-  }
-  void download(std::span<std::byte> to, const void* from) override {
-    ++calls;
-    std::memcpy(to.data(), from, to.size());
-  }
-  void fill(void* to, std::size_t bytes, int value) override {
-    ++calls;
-    std::memset(to, value, bytes);
-  }
-  Stream stream() const override { return {}; }
-
-  int calls = 0;
-
- private:
-  static constexpr std::align_val_t kAligned{256};
-  struct Free {
-    void operator()(std::byte* block) const { ::operator delete(block, kAligned); }
-  };
-  std::vector<std::unique_ptr<std::byte, Free>> blocks_;
-};
-
-Mlp tiny_mlp() { return {.batch = 9, .widths = {20, 24, 17, 10}}; }
-Lenet tiny_lenet() { return {.batch = 2, .side = 8}; }
-Resnet tiny_resnet() { return {.batch = 2, .side = 8, .classes = 5, .blocks = {1, 1}, .width = 8}; }
-Gpt tiny_gpt() {
-  return {.batch = 2, .steps = 9, .layers = 2, .width = 64, .heads = 2, .vocabulary = 37};
-}
-
-std::unique_ptr<DeviceProgram> make_program(
-    const Graph& graph, Precision precision, bool fused = true,
-    std::unique_ptr<DeviceProducts> products = handwritten_products()) {
-  return std::make_unique<DeviceProgram>(graph, precision, kGpu, fused, std::move(products),
-                                         std::make_unique<EmulatorMemory>());
-}
-
-void fill_inputs(const TrainingStep& step, Precision precision, Program& program) {
-  const std::vector<Operand> inputs = step.inputs(precision);
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    std::vector<std::byte> values(inputs[i].bytes());
-    step.fill_input(i, precision, values);
-    program.write(step.source(i), values);
-  }
-}
-
-std::vector<std::byte> answer_of(const TrainingStep& step, Precision precision, Program& program) {
-  std::vector<std::byte> answer(step.output(precision).bytes());
-  std::map<TensorId, std::vector<float>> values;
-  step.write_answer(precision, answer, [&](TensorId id, std::int64_t element) {
-    std::vector<float>& of = values[id];
-    if (of.empty()) of = program.read(id);
-    return static_cast<double>(of[static_cast<std::size_t>(element)]);
-  });
-  return answer;
-}
-
 Check checked(const ModelSize& size, StepPart part, Precision precision, bool fused,
-              std::unique_ptr<DeviceProducts> products = handwritten_products()) {
+              std::unique_ptr<DeviceProducts> products = handwritten_products(),
+              const Gpu& gpu = kAmpere) {
   const TrainingStep step("tiny", size, part);
-  const auto program = make_program(step.model.graph, precision, fused, std::move(products));
+  const auto program = make_program(step.model.graph, precision, fused, std::move(products), gpu);
   fill_inputs(step, precision, *program);
   program->run();
   return step.check(precision, answer_of(step, precision, *program));
@@ -116,6 +45,68 @@ TEST(DeviceProgram, ResnetInF32) { expect_right(tiny_resnet(), Precision::f32); 
 TEST(DeviceProgram, ResnetInBf16) { expect_right(tiny_resnet(), Precision::bf16); }
 TEST(DeviceProgram, GptInF32) { expect_right(tiny_gpt(), Precision::f32); }
 TEST(DeviceProgram, GptInBf16) { expect_right(tiny_gpt(), Precision::bf16); }
+
+// Widths in whole 16 bytes, and enough tiles for wgmma's rungs to be chosen.
+TEST(DeviceProgram, HopperTakesItsOwnRungs) {
+  const ModelSize mlp = Mlp{.batch = 16, .widths = {64, 64, 64, 10}};
+  const ModelSize resnet = Resnet{.batch = 2, .side = 8, .classes = 8, .blocks = {1}, .width = 32};
+  for (const auto& [size, fact, rung] :
+       {std::tuple{mlp, "linear", "wgmma"}, {resnet, "conv2d", "implicit_wgmma"}}) {
+    const TrainingStep step("tiny", size, StepPart::step);
+    const auto rungs = [&, &name = fact](const Gpu& gpu) {
+      return make_program(step.model.graph, Precision::bf16, true, handwritten_products(), gpu)
+          ->facts()
+          .at(name);
+    };
+    EXPECT_NE(rungs(kHopper).find(rung), std::string::npos) << rungs(kHopper);
+    EXPECT_EQ(rungs(kAmpere).find(rung), std::string::npos) << rungs(kAmpere);
+    for (const bool fused : {true, false}) {
+      const Check check =
+          checked(size, StepPart::step, Precision::bf16, fused, handwritten_products(), kHopper);
+      EXPECT_TRUE(check.ok()) << model_name(size) << ": " << check.error << " of " << check.limit;
+    }
+  }
+}
+
+TEST(DeviceProgram, TheWorkspaceIsKnownBeforehandAndThereOnce) {
+  for (const ModelSize& size : {ModelSize(tiny_resnet()), ModelSize(tiny_gpt())}) {
+    const TrainingStep step("tiny", size, StepPart::step);
+    const auto products = handwritten_products();
+    const std::size_t bytes =
+        device_workspace_bytes(step.model.graph, Precision::bf16, kAmpere, true, *products);
+    auto memory = std::make_unique<EmulatorMemory>();
+    const EmulatorMemory& used = *memory;
+    DeviceProgram program(step.model.graph, Precision::bf16, kAmpere, true, handwritten_products(),
+                          std::move(memory));
+    EXPECT_GT(bytes, 0u);
+    EXPECT_EQ(used.allocated.back(), bytes);
+    fill_inputs(step, Precision::bf16, program);
+    const std::size_t before = used.allocated.size();
+    program.advance();
+    for (std::size_t i = before; i < used.allocated.size(); ++i) {
+      EXPECT_NE(used.allocated[i], bytes) << "a workspace for the exchanged step";
+    }
+  }
+}
+
+TEST(DeviceProgram, InferenceInBf16HasNoMasters) {
+  const TrainingStep step("tiny", tiny_mlp(), StepPart::inference);
+  auto memory = std::make_unique<EmulatorMemory>();
+  const EmulatorMemory& used = *memory;
+  DeviceProgram program(step.model.graph, Precision::bf16, kAmpere, true, handwritten_products(),
+                        std::move(memory));
+  const std::size_t before = used.allocated.size();
+  fill_inputs(step, Precision::bf16, program);
+  EXPECT_EQ(used.allocated.size(), before);
+}
+
+TEST(DeviceProgram, RoundedWeightGradientsAreAFact) {
+  const TrainingStep step("tiny", tiny_mlp(), StepPart::step);
+  EXPECT_EQ(make_program(step.model.graph, Precision::bf16)->facts().at("weight_gradients"),
+            "rounded to bf16");
+  EXPECT_FALSE(
+      make_program(step.model.graph, Precision::f32)->facts().contains("weight_gradients"));
+}
 
 TEST(DeviceProgram, PhasesRepeatWhatTheyWrite) {
   for (const ModelSize& size : {ModelSize(tiny_mlp()), ModelSize(tiny_gpt())}) {
@@ -239,7 +230,7 @@ TEST(DeviceProgram, RunsAreLaunchesAlone) {
     const TrainingStep step("tiny", size, StepPart::step);
     auto memory = std::make_unique<EmulatorMemory>();
     EmulatorMemory& used = *memory;
-    DeviceProgram program(step.model.graph, Precision::bf16, kGpu, true, handwritten_products(),
+    DeviceProgram program(step.model.graph, Precision::bf16, kAmpere, true, handwritten_products(),
                           std::move(memory));
     fill_inputs(step, Precision::bf16, program);
     int before = used.calls;
