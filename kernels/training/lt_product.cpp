@@ -43,7 +43,8 @@ using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, Destroy>;
 
 template <class Value>
 void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t which, const Value& value) {
-  check(cublasLtMatmulDescSetAttribute(operation, which, &value, sizeof value));
+  check(cublasLtMatmulDescSetAttribute(operation, which, static_cast<const void*>(&value),
+                                       sizeof value));
 }
 
 cublasLtEpilogue_t epilogue_of(LtEpilogue epilogue) {

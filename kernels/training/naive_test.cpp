@@ -14,12 +14,14 @@ TEST(Naive, IsRightInEveryPart) {
 }
 
 TEST(Naive, FollowsTheInterpreterForTenSteps) {
+  HostDevice().configure({.threads = 1});
   for (const ModelSize& size : kTinyModels) {
     expect_ten_steps(naive_backend().make, size, Precision::f32, {.threads = 1});
   }
 }
 
 TEST(Naive, SavesAndReloads) {
+  HostDevice().configure({.threads = 1});
   for (const ModelSize& size : kTinyModels) {
     expect_reloads(naive_backend().make, size, Precision::f32, {.threads = 1});
   }

@@ -93,9 +93,9 @@ double stored_bytes(const Tensor& tensor, Precision precision) {
 // What passes a phase's borders, each tensor once.
 double phase_bytes(const Model& model, const std::vector<AnswerPart>& parts, Phase phase,
                    Precision precision) {
-  enum : char { kRead = 1, kWritten = 2, kWanted = 4 };
-  std::vector<char> seen(model.graph.tensors().size(), 0);
-  const auto mark = [&](const std::vector<TensorId>& ids, char what) {
+  enum : unsigned { kRead = 1, kWritten = 2, kWanted = 4 };
+  std::vector<unsigned> seen(model.graph.tensors().size(), 0);
+  const auto mark = [&](const std::vector<TensorId>& ids, unsigned what) {
     for (const TensorId id : ids) {
       if (id != kNoTensor) seen[static_cast<std::size_t>(id)] |= what;
     }
