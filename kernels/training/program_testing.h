@@ -163,10 +163,12 @@ inline void expect_ten_steps(const MakeProgram& make, const ModelSize& size, Pre
     if (i > 0) program->advance();
     program->run();
     const double loss = program->read(step.model.loss)[0];
-    EXPECT_NEAR(loss, exact.losses[i], loss_bounds[i]) << "step " << i;
+    // Twice, as a single number has in training_check.h: which kinks of ReLU are crossed parts runs
+    // into a few branches, and nine of them needn't have met all.
+    EXPECT_NEAR(loss, exact.losses[i], 2 * loss_bounds[i]) << "step " << i;
     if (i == 0) stuck = loss;
   }
-  EXPECT_GT(std::fabs(stuck - exact.losses.back()), loss_bounds.back());
+  EXPECT_GT(std::fabs(stuck - exact.losses.back()), 2 * loss_bounds.back());
   program->advance();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const std::vector<float> values = program->read(parameters[i]);
