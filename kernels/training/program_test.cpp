@@ -1,4 +1,5 @@
 // The compiler and the memory of CPU programs, with products as plain loops in f32 and bf16.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -129,6 +130,38 @@ TEST_P(Programs, SaveAndReload) {
   for (const Precision precision : kBoth) {
     expect_reloads(backend_.make, kMlp, precision, options_);
     expect_reloads(backend_.make, kGpt, precision, options_);
+  }
+}
+
+// The loss after ten steps is a fact of a step's row, and afterwards the row is as it was.
+TEST_P(Programs, TellTheLossAfterTenSteps) {
+  Registry registry;
+  add_training(registry, backend_);
+  for (const Precision precision : kBoth) {
+    const TrainingStep step("tiny", kGpt, StepPart::step);
+    const std::unique_ptr<Program> program = backend_.make(step.model.graph, precision, options_);
+    start(*program, step, precision);
+    program->run();
+    const float first = program->read(step.model.loss)[0];
+    for (int i = 0; i < 10; ++i) {
+      program->advance();
+      program->run();
+    }
+    const float last = program->read(step.model.loss)[0];
+    EXPECT_LT(last, first);
+
+    const auto kernel = training_row(registry, "plain", step).load(step, precision, options_);
+    kernel->prepare();
+    kernel->run();
+    const auto before = kernel->output();
+    const std::vector<std::byte> answer(before.begin(), before.end());
+    EXPECT_EQ(kernel->facts().at("loss_after_10_steps"), fmt::format("{:.6g}", last));
+    EXPECT_EQ(kernel->facts().at("loss_after_10_steps"), fmt::format("{:.6g}", last));
+    for (int i = 0; i < 2; ++i) {
+      const auto after = kernel->output();
+      EXPECT_TRUE(std::equal(answer.begin(), answer.end(), after.begin(), after.end()));
+      kernel->run();
+    }
   }
 }
 
