@@ -168,7 +168,7 @@ run training 3 $(($(left) / 2)) '^(training_(step|forward|backward|update)|infer
 if [ "$(left)" -le 15 ]; then
   note standard skipped 0 "no time was left"
 else
-  step standard $(($(left) + 30)) "$here/breakeven" run --suite standard --case-timeout 30m --budget "$(($(left) - 5))s" --out "$out/standard.json"
+  step standard $(($(left) + 30)) "$here/breakeven" run --suite standard --budget "$(($(left) - 5))s" --out "$out/standard.json"
 fi
 results=()
 for file in "$out"/*.json; do [ "$file" = "$out/list.json" ] || results+=("$file"); done

@@ -30,7 +30,7 @@ how
   --seed N         of the order of cases; default 1
   --case-timeout TIME
                    end a worker that has no result for a case by then, and go
-                   on with the others; default 120s
+                   on with the others; default 120s, or the suite's
 
 where
   --out FILE       results as JSON; default results.json. Until they are

@@ -139,7 +139,8 @@ Prepared prepare(const RunOptions& options, const json& old_plan) {
   settings.seed = plan.seed;
   settings.repetitions = plan.repetitions;
   settings.min_batch_seconds = plan.min_batch_seconds;
-  plan.case_timeout_seconds = options.case_timeout_seconds.value_or(kCaseTimeoutSeconds);
+  plan.case_timeout_seconds =
+      options.case_timeout_seconds.value_or(named ? suite.case_timeout : kCaseTimeoutSeconds);
   settings.case_timeout =
       std::chrono::milliseconds(static_cast<long long>(1000 * plan.case_timeout_seconds));
   for (const ShapesFile& file : plan.shapes) settings.shapes.emplace_back(file.path);

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "tools/breakeven/commands.h"
 #include "tools/breakeven/lines.h"
 
 namespace breakeven {
@@ -27,7 +28,8 @@ void check_range(bool condition, const char* what) {
 
 Suite parse_suite(const std::string& name, std::string_view text) {
   static const std::set<std::string> kKeys = {
-      "rounds", "max_rounds", "repetitions", "min_batch_seconds", "half_width", "rows"};
+      "rounds",     "max_rounds",   "repetitions", "min_batch_seconds",
+      "half_width", "case_timeout", "rows"};
   try {
     const nlohmann::json parsed = nlohmann::json::parse(text);
     for (const auto& entry : parsed.items()) {
@@ -41,12 +43,14 @@ Suite parse_suite(const std::string& name, std::string_view text) {
                    parsed.at("repetitions").get<int>(),
                    parsed.at("min_batch_seconds").get<double>(),
                    parsed.at("half_width").get<double>(),
+                   parsed.value("case_timeout", kCaseTimeoutSeconds),
                    parsed.at("rows").get<std::vector<std::string>>()};
     check_range(suite.rounds >= 1, "rounds must be at least 1");
     check_range(suite.max_rounds >= suite.rounds, "max_rounds must not be less than rounds");
     check_range(suite.repetitions >= 1, "repetitions must be at least 1");
     check_range(suite.min_batch_seconds > 0, "min_batch_seconds must be positive");
     check_range(suite.half_width >= 0, "half_width must not be negative");
+    check_range(suite.case_timeout > 0, "case_timeout must be positive");
     check_range(!suite.rows.empty(), "rows must not be empty");
     return suite;
   } catch (const std::exception& error) {

@@ -14,6 +14,7 @@ struct Suite {
   int repetitions = 0;            ///< per process
   double min_batch_seconds = 0;   ///< of a calibrated batch of calls
   double half_width = 0;          ///< a case is done when half its interval over its median is less
+  double case_timeout = 0;        ///< seconds of a case's start, check and batches; 120 unless told
   std::vector<std::string> rows;  ///< regular expressions on case names; any of them selects
 };
 

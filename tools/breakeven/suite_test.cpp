@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "tools/breakeven/commands.h"
+
 namespace breakeven {
 
 /// reference/shapes/resnet50_conv2d.json, embedded by the build.
@@ -37,6 +39,12 @@ TEST(Suite, BuiltInOnesAreSound) {
     EXPECT_GE(suite.rounds, 6) << name;  // fewer give no interval of 95 %
     for (const std::string& row : suite.rows) EXPECT_NO_THROW(std::regex{row}) << row;
   }
+}
+
+TEST(Suite, TimeOutIsTheSuitesOrTheDefault) {
+  EXPECT_EQ(parse_suite("test", suite_text("")).case_timeout, kCaseTimeoutSeconds);
+  EXPECT_EQ(parse_suite("test", suite_text(R"("case_timeout":1800,)")).case_timeout, 1800);
+  EXPECT_NE(message(suite_text(R"("case_timeout":0,)")).find("case_timeout"), std::string::npos);
 }
 
 bool chooses(const std::string& suite, const std::string& name) {
