@@ -168,7 +168,11 @@ inline void expect_ten_steps(const MakeProgram& make, const ModelSize& size, Pre
     EXPECT_NEAR(loss, exact.losses[i], 2 * loss_bounds[i]) << "step " << i;
     if (i == 0) stuck = loss;
   }
-  EXPECT_GT(std::fabs(stuck - exact.losses.back()), 2 * loss_bounds.back());
+  bool seen = false;
+  for (std::size_t i = 1; i < loss_bounds.size(); ++i) {
+    seen = seen || std::fabs(stuck - exact.losses[i]) > 2 * loss_bounds[i];
+  }
+  EXPECT_TRUE(seen) << "a program that never learns passes";
   program->advance();
   for (std::size_t i = 0; i < parameters.size(); ++i) {
     const std::vector<float> values = program->read(parameters[i]);

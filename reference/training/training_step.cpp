@@ -11,6 +11,7 @@
 
 #include "reference/random.h"
 #include "reference/training/interpreter.h"
+#include "reference/training/kept_answer.h"
 #include "reference/training/training_check.h"
 
 namespace breakeven {
@@ -323,7 +324,7 @@ Check TrainingStep::check(Precision precision, std::span<const std::byte> answer
     const std::lock_guard lock(shared_->mutex);
     std::shared_ptr<const ExpectedAnswer>& kept = shared_->expected[precision];
     if (kept == nullptr) {
-      kept = std::make_shared<const ExpectedAnswer>(expected_answer(*this, precision));
+      kept = std::make_shared<const ExpectedAnswer>(kept_answer(*this, precision));
     }
     expected = kept;
   }

@@ -11,6 +11,7 @@
 #include <stdexcept>
 
 #include "reports/text.h"
+#include "tools/breakeven/answer_folder.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/lines.h"
 #include "tools/breakeven/results_file.h"
@@ -284,6 +285,8 @@ int measure(const Prepared& run, const json& old_plan, const RunOptions& options
   Measurement measurement(run.catalog, run.runnable, rule, run.settings, progress, interrupt);
   Journal journal = open_journal(journal_path(options.out), old_plan, run.plan, measurement);
   measurement.keep_in(journal);
+  // Whoever holds the journal holds the folder.
+  const AnswerFolder answers(options.out.string() + ".answers");
   try {
     const auto end = measurement.run(options.budget_seconds);
     progress.clear();

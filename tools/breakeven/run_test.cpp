@@ -47,6 +47,14 @@ TEST_F(RunTest, WritesEveryRoundOfEveryCase) {
   EXPECT_NE(finished.errors.find("round 2 of 2"), std::string::npos) << finished.errors;
 }
 
+TEST_F(RunTest, WorkersShareAFolderOfAnswersWhileTheRunLasts) {
+  const fs::path told = out().string() + ".told";
+  set("FAKE_TELL_ANSWERS", told.string());
+  ASSERT_EQ(run({"--rounds", "1"}).ending.exit_code, 0);
+  EXPECT_EQ(text(told), out().string() + ".answers");
+  EXPECT_FALSE(fs::exists(out().string() + ".answers"));
+}
+
 TEST_F(RunTest, EveryWayToFailCostsThatCaseOnly) {
   set("FAKE_SHAPES",
       "good_1 wrong killed aborted silent garbage torn untimed hang skip unsupported good_2");

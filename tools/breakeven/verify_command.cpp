@@ -1,8 +1,11 @@
 // breakeven verify: every case once against the reference, no timing.
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <filesystem>
 #include <map>
 
+#include "tools/breakeven/answer_folder.h"
 #include "tools/breakeven/batch.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/interrupt.h"
@@ -112,6 +115,8 @@ int verify_command(const VerifyOptions& options) {
   std::size_t unsupported = 0;
   for (const ListedCase& listed : selected) unsupported += listed.unsupported.empty() ? 0 : 1;
 
+  const AnswerFolder answers(std::filesystem::temp_directory_path() /
+                             fmt::format("breakeven-{}.answers", getpid()));
   Verification verification(selected.size() - unsupported, interrupt);
   const bool complete = verify_all(catalog, selected, settings, verification);
   verification.clear();

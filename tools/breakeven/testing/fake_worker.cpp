@@ -11,6 +11,7 @@
 // FAKE_ANSWER_MS    what answering --facts or --list takes
 // FAKE_DIE_ONCE     file; while it is missing, a worker that is to run cases makes it and is killed
 // FAKE_NO_START     a worker that is to run cases refuses with this line
+// FAKE_TELL_ANSWERS file that gets the folder of BREAKEVEN_ANSWERS, where there is one
 #include <unistd.h>
 
 #include <csignal>
@@ -246,6 +247,11 @@ int main(int count, char** arguments) {
     return 0;
   }
   if (const char* line = std::getenv("FAKE_NO_START")) refuse(line);
+  if (const char* file = std::getenv("FAKE_TELL_ANSWERS")) {
+    const char* folder = std::getenv("BREAKEVEN_ANSWERS");
+    std::ofstream(file) << (folder != nullptr && std::filesystem::is_directory(folder) ? folder
+                                                                                       : "");
+  }
   if (const char* mark = std::getenv("FAKE_DIE_ONCE"); mark && !std::filesystem::exists(mark)) {
     std::ofstream(mark) << "died";
     std::raise(SIGKILL);
