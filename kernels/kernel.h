@@ -46,7 +46,7 @@ struct Transfers {
   std::optional<double> download_pageable_seconds;  ///< the output, pageable
 };
 
-/// One implementation holding one workload's data. Its constructor or prepare() allocates and fills.
+/// One implementation holding one workload's data. Constructor or prepare() allocate and fill.
 class Kernel {
  public:
   virtual ~Kernel() = default;

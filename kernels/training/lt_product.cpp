@@ -43,7 +43,7 @@ using Preference = std::unique_ptr<cublasLtMatmulPreferenceOpaque_t, Destroy>;
 
 template <class Value>
 void set(cublasLtMatmulDesc_t operation, cublasLtMatmulDescAttributes_t which, const Value& value) {
-  check(cublasLtMatmulDescSetAttribute(operation, which, static_cast<const void*>(&value),
+  check(cublasLtMatmulDescSetAttribute(operation, which, reinterpret_cast<const void*>(&value),
                                        sizeof value));
 }
 
