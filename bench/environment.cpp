@@ -295,6 +295,7 @@ Facts environment_facts(const char* const* environment) {
     const std::string_view entry = *environment;
     const std::size_t equals = entry.find('=');
     if (equals == std::string_view::npos) continue;
+    if (entry.starts_with("BREAKEVEN_ANSWERS=")) continue;  // the run's own folder
     if (std::ranges::any_of(kPrefixes, [&](const char* p) { return entry.starts_with(p); })) {
       facts["env." + std::string(entry.substr(0, equals))] = entry.substr(equals + 1);
     }

@@ -137,6 +137,7 @@ TEST(Environment, KeepsWhatChangesTimings) {
                                "HOME=/root",
                                "CUDA_VISIBLE_DEVICES=",
                                "LD_PRELOAD=x.so",
+                               "BREAKEVEN_ANSWERS=results.json.answers",
                                "malformed",
                                "OPENBLAS_CORETYPE=SkylakeX",
                                nullptr};
