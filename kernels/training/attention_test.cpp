@@ -147,7 +147,7 @@ struct NoBarrier {
   __device__ void operator()() const {}
 };
 
-TEST(Attention, AMissingBarrierIsSeen) {
+TEST(Attention, PlantedMissingBarrierIsSeen) {
   const Case c = {1, 70, 1, 32};
   Tensor<float> qkv(c.length * 3 * c.columns, 1, 1.5), dy(c.length * c.columns, 2),
       y(c.length * c.columns), lse(c.length);
