@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -9,6 +10,7 @@
 #include <vector>
 
 #include "reports/atomic_file.h"
+#include "reports/json_text.h"
 
 namespace breakeven {
 
@@ -32,12 +34,13 @@ struct Row {
   CaseName segments;
   std::optional<int> round;    ///< absent in files that know no rounds
   std::optional<int> process;  ///< likewise
-  int repetition = 0;
+  int repetition = 0;  ///< -1 from visit_rows() where the file numbers none
   int threads = 0;                     ///< CPU threads used; 0 on a GPU
   double iterations = 0;               ///< calls that the time is the mean of
   std::optional<double> seconds;       ///< per call; absent in error rows, always there in others
   std::optional<double> cpu_seconds;   ///< per call, of the main thread
   std::optional<std::string> failure;  ///< why this row has no time
+  bool skipped = false;                ///< that failure is a wish of the program, not an error
   std::map<std::string, double> counters;
   std::map<std::string, std::string> texts;  ///< label, verify_method and other strings
 
@@ -85,6 +88,9 @@ std::string case_identity(std::string_view name);
 /// no such form: all of it becomes `op`.
 CaseName split_case_name(std::string_view identity);
 
+/// Seconds of Google Benchmark's time_unit: ns, us, ms, s. Absent for any other.
+std::optional<double> unit_seconds(std::string_view unit);
+
 /// Reads a results file. Throws std::runtime_error with one line that names the file, the place and
 /// what is wrong: not readable, a directory, empty, malformed JSON (line and column), NaN, a newer
 /// schema, no benchmarks, a duplicate row, a time that is not a positive finite number.
@@ -92,5 +98,15 @@ Results read_results(const std::filesystem::path& path);
 
 /// The same for text that is already here; `file` is the name that messages give it.
 Results parse_results(std::string_view text, const std::string& file);
+
+using RowKeys = std::vector<std::string>;
+using RowVisitor = std::function<void(Row& row, const Place& place)>;
+
+/// Reads `text` row by row, for files that would be too large as Results: `visit` gets each row in
+/// the file's order and the place to name where it is wrong. Of counters and texts only `wanted` are
+/// read, and no segments; all where it is null. The returned Results hold no rows. Throws as
+/// read_results() does, but for rows that are there twice.
+Results visit_rows(std::string_view text, const std::string& file, const RowKeys* wanted,
+                   const RowVisitor& visit);
 
 }  // namespace breakeven

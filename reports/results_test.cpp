@@ -179,6 +179,31 @@ TEST(ParseResults, MessagesStayOnOneLine) {
   expect_message(R"({"benchmarks":[{"name":"a\nb\u001b","real_time":-1}]})", "a[U+000A]b[U+001B]");
 }
 
+TEST(VisitRows, TakesRowByRowWhatIsWanted) {
+  const RowKeys wanted = {"arm", "flops"};
+  std::vector<Row> rows;
+  const Results results =
+      visit_rows(R"({"benchmarks":[
+        {"name":"a","real_time":2,"arm":"head","flops":5,"other":1,"label":"x"},
+        {"name":"a_mean","run_type":"aggregate","real_time":2},
+        {"name":"b","skipped":true,"skip_message":"no GPU"}],"context":{"date":"today"}})",
+                 "f.json", &wanted, [&](Row& one, const Place&) { rows.push_back(one); });
+  EXPECT_TRUE(results.rows.empty());
+  EXPECT_EQ(results.context.at("date"), "today");
+  ASSERT_EQ(rows.size(), 2u);
+  EXPECT_EQ(rows[0].counters, (std::map<std::string, double>{{"flops", 5}}));
+  EXPECT_EQ(rows[0].texts, (std::map<std::string, std::string>{{"arm", "head"}}));
+  EXPECT_EQ(rows[0].repetition, -1);
+  EXPECT_TRUE(rows[1].skipped);
+  EXPECT_EQ(rows[1].failure, "no GPU");
+}
+
+TEST(VisitRows, RowsAreOnlyWhatStandsInTheArray) {
+  expect_message(R"({"benchmarks":{"a":{"name":"x"}}})", "benchmarks: is not an array");
+  expect_message(R"({"benchmarks":[[{"name":"x","real_time":1}]]})", "benchmarks[0]: is not an object");
+  expect_message(R"({"other":[{"name":"x","real_time":1}]})", "\"benchmarks\" is missing");
+}
+
 TEST(ReadResults, RefusesWhatIsNoFile) {
   const auto message = [](const char* path) -> std::string {
     try {

@@ -136,6 +136,12 @@ std::string shortened(std::string_view text, std::size_t limit) {
   return visible;
 }
 
+std::string hash_text(std::string_view text) {
+  std::uint64_t hash = 0xcbf29ce484222325u;
+  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
+  return fmt::format("{:016x}", hash);
+}
+
 std::string shell_quoted(std::string_view text) {
   std::string quoted = "'";
   for (const char c : text) quoted += c == '\'' ? std::string(R"('\'')") : std::string(1, c);

@@ -23,6 +23,9 @@ std::string shell_quoted(std::string_view text);
 /// The same, without quotes where the text needs none.
 std::string shell_word(std::string_view text);
 
+/// 64-bit FNV-1a, in hexadecimal.
+std::string hash_text(std::string_view text);
+
 /// visible_text cut to `limit` code points, the last of them an ellipsis where something was cut.
 std::string shortened(std::string_view text, std::size_t limit);
 

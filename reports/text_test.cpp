@@ -5,6 +5,11 @@
 namespace breakeven {
 namespace {
 
+TEST(HashText, IsFnv1a) {
+  EXPECT_EQ(hash_text(""), "cbf29ce484222325");
+  EXPECT_EQ(hash_text("a"), "af63dc4c8601ec8c");  // the algorithm's published test value
+}
+
 TEST(VisibleText, NamesWhatCannotBeSeen) {
   EXPECT_EQ(visible_text("a\nb\x1b[31m"), "a[U+000A]b[U+001B][31m");
   EXPECT_EQ(visible_text("\u202Egpu\u2066\uFEFF"), "[U+202E]gpu[U+2066][U+FEFF]");

@@ -15,6 +15,8 @@
 #include <stdexcept>
 
 #include "tools/breakeven/build_info.h"
+#include "tools/breakeven/cli_checks.h"
+#include "tools/breakeven/cli_gate.h"
 #include "tools/breakeven/commands.h"
 #include "tools/breakeven/help.h"
 #include "tools/breakeven/interrupt.h"
@@ -32,45 +34,12 @@ struct Arguments {
   PeakOptions peak;
   ReportOptions report;
   std::string budget, run_timeout, verify_timeout;
+  GateArguments gate;
 };
 
 // More than any machine has, and as many rounds as the exact intervals are computed for.
 constexpr std::uint64_t kMostThreads = 1'000'000;
 constexpr std::uint64_t kMostRounds = 1000;
-
-/// A check of an option that is a whole number; its line names the range, not the type.
-std::function<std::string(const std::string&)> whole_number(const char* flag, std::uint64_t least,
-                                                            std::uint64_t most) {
-  return [=](const std::string& text) {
-    std::uint64_t value = 0;
-    const char* const end = text.data() + text.size();
-    const auto [rest, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc() || rest != end || value < least || value > most) {
-      throw std::runtime_error(
-          fmt::format("{} {}: give a whole number from {} to {}", flag, text, least, most));
-    }
-    return std::string();
-  };
-}
-
-/// An empty value is a variable that a script forgot to set, not a wish for everything.
-void refuse_empty_values(const CLI::App& command) {
-  for (const CLI::Option* option : command.get_options()) {
-    for (const std::string& value : option->results()) {
-      if (!value.empty()) continue;
-      throw std::runtime_error(
-          fmt::format("{} '': an empty value; give one, or leave it out", option->get_name()));
-    }
-  }
-}
-
-double duration_of(const char* flag, const std::string& text) {
-  try {
-    return parse_duration(text);
-  } catch (const std::runtime_error& error) {
-    throw std::runtime_error(fmt::format("{} {}", flag, error.what()));
-  }
-}
 
 void add_run(CLI::App& app, Arguments& arguments) {
   RunOptions& run = arguments.run;
@@ -178,15 +147,23 @@ int run_main(int count, char** argv) {
   app.option_defaults()->take_last();  // an option given twice: the last one counts
   add_run(app, arguments);
   add_others(app, arguments);
+  add_gate(app, arguments.gate);
+  const bool gated = command == "gate";
+  const std::string name = gated ? "gate " + gate_command_name(count, argv) : command;
+  if (name == "gate ") {
+    fmt::print("{}", help_of(command));
+    return kExitFine;
+  }
   try {
     app.parse(count, argv);
   } catch (const CLI::CallForHelp&) {
-    fmt::print("{}", help_of(command));
+    fmt::print("{}", help_of(name));
     return kExitFine;
   } catch (const CLI::ParseError& error) {
-    throw std::runtime_error(fmt::format("{}: {}; see `breakeven {} --help`", command,
-                                         on_one_line(error.what()), command));
+    throw std::runtime_error(fmt::format("{}: {}; see `breakeven {} --help`", name,
+                                         on_one_line(error.what()), name));
   }
+  if (gated) return dispatch_gate(*app.get_subcommand("gate"), arguments.gate, argv[0]);
   refuse_empty_values(*app.get_subcommand(command));
   finish_arguments(command, arguments);
   arguments.run.program = argv[0];

@@ -226,7 +226,7 @@ TEST_F(InterruptTest, ResumeWithOtherOptionsIsRefusedAndHarmsNothing) {
 TEST_F(InterruptTest, TwoRunsDontShareAnOutput) {
   const auto process = start(2);
   for (const char* flag : {"--resume", "--rounds=3"}) {
-    expect_refused(run({"--rounds", "3", flag}), {"another `breakeven run` is writing it"});
+    expect_refused(run({"--rounds", "3", flag}), {"another run is writing it"});
   }
   kill(process->id(), SIGINT);
   finish(*process);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "reports/results.h"
 #include "reports/statistics.h"
 
 namespace breakeven {
@@ -17,9 +18,8 @@ constexpr double kNanosecond = 1e-9;
 constexpr double kConfidence = 0.95;
 
 double row_seconds(const json& row) {
-  const std::string unit = row.value("time_unit", "ns");
-  const double scale = unit == "s" ? 1 : unit == "ms" ? 1e-3 : unit == "us" ? 1e-6 : kNanosecond;
-  return row.at("real_time").get<double>() * scale;
+  return row.at("real_time").get<double>() *
+         unit_seconds(row.value("time_unit", "ns")).value_or(kNanosecond);
 }
 
 }  // namespace

@@ -8,6 +8,8 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "reports/text.h"
+
 namespace breakeven {
 namespace {
 
@@ -68,12 +70,6 @@ std::string difference(const json& old_plan, const json& new_plan) {
     }
   }
   return fmt::format("{}", fmt::join(differences, "; "));
-}
-
-std::string hash_text(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3u;
-  return fmt::format("{:016x}", hash);
 }
 
 ShapesFile describe_shapes(const std::string& path) {

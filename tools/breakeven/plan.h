@@ -40,9 +40,6 @@ nlohmann::json to_json(const Plan& plan);
 /// ...", or "". Paths of shapes don't count, their text does.
 std::string difference(const nlohmann::json& old_plan, const nlohmann::json& new_plan);
 
-/// 64-bit FNV-1a, in hexadecimal.
-std::string hash_text(std::string_view text);
-
 /// Reads the file. Throws std::runtime_error naming it where that fails.
 ShapesFile describe_shapes(const std::string& path);
 

@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <optional>
 #include <string>
+#include <string_view>
 
 namespace breakeven {
 
@@ -16,6 +17,7 @@ struct Position {
   std::size_t cases = 0;  ///< cases that this round has
   double fraction = 0;    ///< of the whole run, 0 ... 1
   std::optional<double> seconds_left = {};
+  std::string_view stage = {};  ///< put before the round: "confirmation, "
 };
 
 class Progress {

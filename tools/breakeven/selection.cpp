@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "tools/breakeven/lines.h"
+#include "tools/breakeven/random.h"
 
 namespace breakeven {
 namespace {
@@ -72,32 +73,6 @@ std::string unavailable_modules(const Catalog& catalog) {
                   what, catalog.cases.size(), fmt::join(ops, ", "), unavailable_modules(catalog)));
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): small, and the same everywhere, which std::shuffle and the
-/// distributions of <random> are not.
-class Random {
- public:
-  Random(std::uint64_t seed, int round)
-      : state_(seed * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(round) + 1) {
-    next();
-  }
-
-  template <class T>
-  void shuffle(std::vector<T>& values) {
-    for (std::size_t left = values.size(); left > 1; --left) {
-      std::swap(values[left - 1], values[next() % left]);
-    }
-  }
-
- private:
-  std::uint64_t next() {
-    std::uint64_t z = (state_ += 0x9e3779b97f4a7c15u);
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return z ^ (z >> 31);
-  }
-  std::uint64_t state_;
-};
-
 using Modules = std::map<std::size_t, std::vector<std::string>>;
 
 void append_shard(Modules& shard, Random& random, std::vector<ModuleCases>& batches) {
@@ -142,7 +117,7 @@ std::vector<ModuleCases> round_order(const std::vector<ListedCase>& cases, std::
   std::vector<std::string> workloads;
   workloads.reserve(by_workload.size());
   for (const auto& [workload, members] : by_workload) workloads.push_back(workload);
-  Random random(seed, round);
+  Random random(seed, static_cast<std::uint64_t>(round));
   random.shuffle(workloads);
 
   std::vector<ModuleCases> batches;

@@ -103,6 +103,19 @@ std::string_view verdict_word(Verdict verdict) {
   return "";
 }
 
+double noise(std::span<const double> rounds) {
+  constexpr double kNormal = 1.4826;
+  const double centre = median({rounds.begin(), rounds.end()});
+  std::vector<double> distances;
+  for (const double round : rounds) distances.push_back(std::abs(round - centre));
+  return kNormal * median(distances);
+}
+
+int confirmation_rounds(double noise) {
+  constexpr double kNoisy = 0.03;
+  return noise > kNoisy ? 2 * kLeastRounds : kLeastRounds;
+}
+
 bool conspicuous(std::span<const double> screening, const Margins& margins) {
   return signed_rank_p(screening, std::log1p(margins.regression), Side::greater) <
          margins.screening_p;

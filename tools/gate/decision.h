@@ -43,6 +43,15 @@ struct Decision {
   std::optional<double> detectable;
 };
 
+/// How much a row's log ratios scatter: 1.4826 times the median distance from their median, which
+/// is the standard deviation where they are normal, whatever a few outliers do. Not of no rounds.
+double noise(std::span<const double> rounds);
+
+inline constexpr int kLeastRounds = 12;  ///< of screening, and of confirmation
+
+/// Fresh rounds for a conspicuous row: kLeastRounds, twice as many where its noise is above 3 %.
+int confirmation_rounds(double noise);
+
 /// Rows that screening finds conspicuous: p < margins.screening_p that they are slower by more than
 /// the margin. They get fresh rounds.
 bool conspicuous(std::span<const double> screening, const Margins& margins);

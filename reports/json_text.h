@@ -1,0 +1,43 @@
+// JSON in a file that anybody wrote: reading it, and saying where it is wrong.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace breakeven {
+
+/// A place in a file, to be named when something is wrong there.
+struct Place {
+  std::string file;
+  std::string where;
+  const nlohmann::json* row = nullptr;  ///< of "benchmarks"; put into words only when it is wrong
+  std::size_t row_index = 0;
+
+  /// Throws std::runtime_error: "file: where: what".
+  [[noreturn]] void fail(std::string_view what) const;
+  Place at(const std::string& inner) const {
+    return {file, where.empty() ? inner : where + "." + inner, row, row_index};
+  }
+};
+
+/// The whole of a regular file or pipe, at most 1 GiB. Throws std::runtime_error with one line where
+/// it can't be read; `what` says what was wanted: "a results JSON file".
+std::string read_text(const std::filesystem::path& path, std::string_view what);
+
+/// `text` as JSON; `each`, if given, is asked as nlohmann's parser callbacks are, and what it refuses
+/// is left out. Throws std::runtime_error with one line: empty, malformed (line and column), cut off
+/// in the middle, NaN or infinity, a number that no double holds.
+nlohmann::json parse_json(std::string_view text, const Place& place,
+                          const nlohmann::json::parser_callback_t& each = nullptr);
+
+/// A string as it is, anything else as JSON.
+std::string as_text(const nlohmann::json& value);
+
+/// The string under `key`. Throws std::runtime_error where there is none.
+std::string text_at(const nlohmann::json& object, const char* key, const Place& place);
+
+}  // namespace breakeven

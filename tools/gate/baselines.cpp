@@ -1,0 +1,96 @@
+#include "tools/gate/baselines.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <stdexcept>
+#include <vector>
+
+#include "reports/atomic_file.h"
+#include "reports/text.h"
+
+namespace breakeven::gate {
+namespace {
+
+using nlohmann::json;
+namespace fs = std::filesystem;
+
+std::string dumped(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// The rows of one benchmark, or of its failure.
+void append_rows(const std::string& name, const ArmRow& row, std::string& text) {
+  const auto append = [&](const json& object) {
+    text += (text.empty() ? "\n" : ",\n") + dumped(object);
+  };
+  json common = {{"name", name}, {"run_name", name}, {"run_type", "iteration"}};
+  if (!row.failure.empty()) {
+    common[row.skipped ? "skipped" : "error_occurred"] = true;
+    common[row.skipped ? "skip_message" : "error_message"] = row.failure;
+    append(common);
+    return;
+  }
+  for (const auto& [counter, exact] : row.exact) {
+    if (exact.steady) common[counter] = exact.value;
+  }
+  for (const auto& [moment, seconds] : row.rounds) {
+    if (moment.stage == Stage::confirmation) continue;  // chosen for what they showed
+    json object = common;
+    object["round"] = moment.round;
+    object["repetition_index"] = 0;
+    if (row.calls > 0) object["iterations"] = row.calls;
+    object["real_time"] = seconds * 1e9;
+    object["time_unit"] = "ns";
+    append(object);
+  }
+}
+
+}  // namespace
+
+fs::path baseline_path(const fs::path& directory, const Samples& head) {
+  const std::string machine = fingerprint(machine_facts(head.context));
+  if (machine.empty()) {
+    throw std::runtime_error(visible_text(fmt::format(
+        "{}: doesn't say which machine it is of, so no stored baseline fits it",
+        head.files.front())));
+  }
+  return directory / (machine + ".json");
+}
+
+void store_baseline(const fs::path& directory, const Samples& samples) {
+  const fs::path path = baseline_path(directory, samples);
+  std::error_code error;
+  fs::create_directories(directory, error);
+  json context = json::object();
+  for (const auto& [key, value] : samples.context) {
+    // Facts are kept as texts, but for the number that says how to read them.
+    if (key == "breakeven_schema" || key == "gate.run") continue;
+    context[key] = value;
+  }
+  std::string rows;
+  for (const auto& [name, row] : samples.rows) append_rows(name, row, rows);
+  write_file_atomically(
+      path, fmt::format("{{\"context\": {},\n\"benchmarks\": [{}]}}\n", dumped(context), rows));
+}
+
+std::string missing_baseline(const fs::path& directory, const Samples& head) {
+  std::vector<std::string> there;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(directory, error)) {
+    if (entry.path().extension() == ".json") there.push_back(entry.path().stem().string());
+  }
+  std::sort(there.begin(), there.end());
+  std::string list;
+  for (std::size_t i = 0; i < std::min<std::size_t>(there.size(), 5); ++i) {
+    list += (i == 0 ? "" : ", ") + visible_text(there[i]);
+  }
+  return fmt::format(
+      "{}: no stored baseline of head's machine ({}); there {}; --store {} keeps one",
+      directory.string(), fingerprint(machine_facts(head.context)),
+      there.empty() ? "is none at all" : fmt::format("are {} others: {}", there.size(), list),
+      shell_word(directory.string()));
+}
+
+}  // namespace breakeven::gate

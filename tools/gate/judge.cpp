@@ -1,0 +1,333 @@
+#include "tools/gate/judge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "reports/results.h"
+#include "reports/statistics.h"
+#include "reports/text.h"
+#include "tools/gate/accept.h"
+#include "tools/gate/hypothesis.h"
+
+namespace breakeven::gate {
+namespace {
+
+constexpr double kHostClockSeconds = 1e-9;
+constexpr double kDeviceClockSeconds = 0.5e-6;  // of CUDA events
+constexpr double kLeastTicks = 10;              // a difference of fewer is the clock's
+
+/// A row of both arms whose rounds pair.
+struct Pair {
+  std::size_t index;  ///< in Judgement::rows
+  PairedRounds rounds;
+};
+
+struct Medians {
+  double base = 0;
+  double head = 0;
+};
+
+/// Seconds of one call below which the clock, not the code, decides.
+double clock_floor(const std::string& name, const ArmRow& base, const ArmRow& head) {
+  const double clock = split_case_name(name).device == "gpu" ? kDeviceClockSeconds
+                                                              : kHostClockSeconds;
+  const double calls = std::min(base.calls, head.calls);
+  return calls > 0 ? kLeastTicks * clock / calls : 0;  // unknown calls: no floor
+}
+
+/// Medians of the rounds that the verdict is of.
+Medians judged_medians(const ArmRow& base, const ArmRow& head, bool confirmed) {
+  std::vector<double> before, after;
+  for_each_pair(base, head, [&](const Moment& moment, double b, double h) {
+    if ((moment.stage == Stage::confirmation) != confirmed) return;
+    before.push_back(b);
+    after.push_back(h);
+  });
+  return {median(before), median(after)};
+}
+
+/// A row that has no times to compare: settled, or left out where nothing of it is worth a word.
+enum class Presence { both, settled, left_out };
+
+void settle(RowJudgement& row, Verdict verdict, std::string reason, bool gates) {
+  row.verdict = verdict;
+  row.reason = std::move(reason);
+  row.gates = gates;
+}
+
+Presence settle_presence(const ArmRow* base, const ArmRow* head, RowJudgement& row) {
+  const bool base_works = base && base->failure.empty();
+  if (!head) {
+    settle(row, Verdict::missing, base_works ? "not in head" : "failed in base, not in head",
+           base_works);
+  } else if (!head->failure.empty() && !head->skipped) {
+    settle(row, Verdict::error, head->failure, true);
+  } else if (head->skipped) {
+    if (!base_works) return Presence::left_out;
+    settle(row, Verdict::missing, "skipped in head: " + head->failure, true);
+  } else if (!base) {
+    settle(row, Verdict::added, "not in base", false);
+  } else if (!base_works) {
+    settle(row, Verdict::added, "no time in base: " + base->failure, false);
+  } else {
+    return Presence::both;
+  }
+  return Presence::settled;
+}
+
+/// A row that head could not measure in every round that base could is no row to trust.
+bool settle_rounds(const ArmRow& base, const ArmRow& head, const PairedRounds& pairs,
+                   RowJudgement& row) {
+  const std::size_t paired = pairs.screening.size() + pairs.confirmation.size();
+  if (paired < base.rounds.size()) {
+    settle(row, Verdict::error,
+           fmt::format("head has it in {} of base's {} rounds", paired, base.rounds.size()), true);
+    return true;
+  }
+  if (pairs.screening.empty()) {
+    settle(row, Verdict::added,
+           fmt::format("base has it in none of head's {} rounds", head.rounds.size()), false);
+    return true;
+  }
+  return false;
+}
+
+class Judge {
+ public:
+  Judge(const Samples& base, const Samples& head, const JudgeOptions& options)
+      : base_(base), head_(head), options_(options) {
+    judgement_.margins = options.margins;
+    judgement_.strict = options.strict;
+    judgement_.two_stages = base.staged && head.staged;
+    judgement_.base_files = base.files;
+    judgement_.head_files = head.files;
+    const Facts base_machine = machine_facts(base.context), head_machine = machine_facts(head.context);
+    judgement_.base_machine = fingerprint(base_machine);
+    judgement_.head_machine = fingerprint(head_machine);
+    judgement_.base_commit = fact(base, "git.commit");
+    judgement_.head_commit = fact(head, "git.commit");
+    difference_ = machine_difference(base_machine, head_machine);
+    judgement_.times_judged =
+        !options.counters_only && (difference_.empty() || options.allow_mismatch);
+  }
+
+  Judgement judge() {
+    add_rows();
+    if (judgement_.times_judged) judge_times();
+    judgement_.budgets = options_.budgets;
+    remark();
+    accept(options_.accepted, options_.today, judgement_);
+    judgement_.exit_code = exit_code();
+    return std::move(judgement_);
+  }
+
+ private:
+  static std::string fact(const Samples& samples, const char* key) {
+    const auto found = samples.context.find(key);
+    return found == samples.context.end() ? std::string() : found->second;
+  }
+
+  /// Walks both maps in the order of names.
+  void add_rows() {
+    auto b = base_.rows.begin();
+    auto h = head_.rows.begin();
+    while (b != base_.rows.end() || h != head_.rows.end()) {
+      const bool only_base = h == head_.rows.end() || (b != base_.rows.end() && b->first < h->first);
+      const bool only_head = b == base_.rows.end() || (h != head_.rows.end() && h->first < b->first);
+      add_row(only_head ? h->first : b->first, only_head ? nullptr : &b->second,
+              only_base ? nullptr : &h->second);
+      if (!only_head) ++b;
+      if (!only_base) ++h;
+    }
+  }
+
+  void add_row(const std::string& name, const ArmRow* base, const ArmRow* head) {
+    RowJudgement row;
+    row.name = name;
+    switch (settle_presence(base, head, row)) {
+      case Presence::left_out:
+        ++skipped_;
+        return;
+      case Presence::settled:
+        break;
+      case Presence::both:
+        compare(*base, *head, row);
+    }
+    judgement_.rows.push_back(std::move(row));
+  }
+
+  void compare(const ArmRow& base, const ArmRow& head, RowJudgement& row) {
+    row.changes = counter_changes(row.name, base, head);
+    if (!row.changes.empty()) row.verdict = Verdict::changed;
+    row.gates = std::any_of(row.changes.begin(), row.changes.end(),
+                            [](const CounterChange& change) { return change.worse; });
+    comparable_ += judgement_.times_judged || !base.exact.empty() ? 1 : 0;
+    if (!judgement_.times_judged) return;
+    PairedRounds pairs = pair_rounds(base, head);
+    if (settle_rounds(base, head, pairs, row)) return;
+    pairs_.push_back({judgement_.rows.size(), std::move(pairs)});
+  }
+
+  std::vector<CounterChange> counter_changes(const std::string& name, const ArmRow& base,
+                                             const ArmRow& head) {
+    std::vector<CounterChange> changes;
+    for (const ExactCounter& counter : options_.exact) {
+      const auto before = base.exact.find(counter.name);
+      const auto after = head.exact.find(counter.name);
+      if (before == base.exact.end() || after == head.exact.end()) continue;
+      const double b = before->second.value, h = after->second.value;
+      if (!before->second.steady && counter.tolerance == 0) {
+        if (unsteady_.empty()) unsteady_ = fmt::format("{} of {}", counter.name, name);
+        ++unsteady_count_;
+        continue;
+      }
+      const bool wavers = !after->second.steady && counter.tolerance == 0;
+      if (!wavers && std::abs(h - b) <= counter.tolerance * std::abs(b)) continue;
+      // Another amount of work is another row, whichever way it went.
+      changes.push_back({counter.name, b, h, wavers || h > b || counter.name == "flops"});
+    }
+    return changes;
+  }
+
+  void judge_times() {
+    // Rows too noisy to gate don't make the others' correction harsher.
+    const auto noisy = std::stable_partition(pairs_.begin(), pairs_.end(), [&](const Pair& pair) {
+      return !options_.too_noisy.contains(judgement_.rows[pair.index].name);
+    });
+    const auto gated = static_cast<std::size_t>(noisy - pairs_.begin());
+    judge_pairs(std::span(pairs_).first(gated), true);
+    judge_pairs(std::span(pairs_).subspan(gated), false);
+  }
+
+  void judge_pairs(std::span<const Pair> pairs, bool gated) {
+    std::vector<PairedRounds> rounds;
+    rounds.reserve(pairs.size());
+    for (const Pair& pair : pairs) rounds.push_back(pair.rounds);
+    if (gated) require_rounds(rounds);
+    const std::vector<Decision> decisions =
+        decide(rounds, options_.margins, judgement_.two_stages);
+    for (std::size_t i = 0; i < pairs.size(); ++i) {
+      take_decision(judgement_.rows[pairs[i].index], decisions[i], gated);
+    }
+  }
+
+  void require_rounds(std::span<const PairedRounds> rows) const {
+    std::size_t screening = 0, confirmation = 0, confirmed = 0;
+    for (const PairedRounds& row : rows) {
+      screening = std::max(screening, row.screening.size());
+      confirmation = std::max(confirmation, row.confirmation.size());
+      confirmed += row.confirmation.empty() ? 0 : 1;
+    }
+    if (std::max(screening, confirmation) > kMostRounds) {
+      throw std::runtime_error(
+          fmt::format("a row has more than {} rounds: judge fewer files at once", kMostRounds));
+    }
+    const auto require = [&](std::size_t rounds, std::size_t tests, double rate, const char* kind) {
+      const int needed = rounds_needed(tests, rate);
+      if (rounds == 0 || rounds >= static_cast<std::size_t>(needed)) return;
+      throw std::runtime_error(fmt::format(
+          "too few rounds: {} {}{} of {} {} can't show any to be slower; {} are needed (or "
+          "--counters-only, to judge exact counters alone)",
+          rounds, kind, rounds == 1 ? "round" : "rounds", tests, tests == 1 ? "row" : "rows",
+          needed));
+    };
+    if (judgement_.two_stages) {
+      require(screening, 1, options_.margins.screening_p, "screening ");
+      require(confirmation, confirmed, options_.margins.discovery_rate, "confirmation ");
+    } else {
+      require(screening, rows.size(), options_.margins.discovery_rate, "");
+    }
+  }
+
+  void take_decision(RowJudgement& row, const Decision& decision, bool gated) {
+    const ArmRow &base = base_.rows.at(row.name), &head = head_.rows.at(row.name);
+    const Medians medians = judged_medians(base, head, decision.confirmed);
+    row.base_seconds = medians.base;
+    row.head_seconds = medians.head;
+    Verdict verdict = decision.verdict;
+    const bool by_time = verdict == Verdict::regressed || verdict == Verdict::improved;
+    if (by_time && std::abs(medians.head - medians.base) < clock_floor(row.name, base, head)) {
+      row.reason = "a difference of less than 10 ticks of the clock";
+      verdict = Verdict::inconclusive;
+    } else if (decision.unconfirmed) {
+      row.reason = "conspicuous, but its fresh rounds are missing";
+    } else if (!gated) {
+      row.reason = "too noisy to gate (selftest); told only";
+    }
+    row.decision = decision;
+    row.decision->verdict = verdict;
+    if (verdict == Verdict::regressed) {
+      row.verdict = verdict;
+      row.gates = row.gates || gated;
+    } else if (row.changes.empty()) {
+      row.verdict = verdict;
+    }
+  }
+
+  void remark() {
+    const auto add = [&](std::string line) { judgement_.remarks.push_back(std::move(line)); };
+    if (!difference_.empty()) {
+      add(fmt::format("Base and head are of two machines ({}): {}.", difference_,
+                      options_.allow_mismatch ? "times were compared all the same, so differences "
+                                                "of the machines count as changes"
+                                              : "times were not compared"));
+    } else if (judgement_.base_machine.empty() && judgement_.times_judged) {
+      add("The files don't say which machine they are of: that it is one is taken on trust.");
+    }
+    if (judgement_.times_judged && (base_.run.empty() || base_.run != head_.run)) {
+      add("Base and head were not measured in turns: what drifted between them counts as change.");
+    }
+    if (skipped_ > 0) {
+      add(fmt::format("{} left out, which head skips and base has no time of either.",
+                      skipped_ == 1 ? "1 row is" : fmt::format("{} rows are", skipped_)));
+    }
+    if (unsteady_count_ > 0) {
+      add(fmt::format("{} exact counter{} not the same in all rounds of base ({}{}) and not judged: "
+                      "give a tolerance by --exact NAME=TOLERANCE.",
+                      unsteady_count_, unsteady_count_ == 1 ? " is" : "s are",
+                      unsteady_count_ == 1 ? "" : "first ", shortened(unsteady_, 100)));
+    }
+    for (const Samples* samples : {&base_, &head_}) {
+      if (fact(*samples, "library_build_type") != "debug") continue;
+      add(fmt::format("{}: its Google Benchmark library was built as debug.",
+                      visible_text(samples->files.front())));
+    }
+  }
+
+  int exit_code() const {
+    if (!difference_.empty() && !options_.allow_mismatch && !options_.counters_only) {
+      return kOtherMachine;
+    }
+    bool coverage = comparable_ == 0 && !options_.budgets_compared, regression = false;
+    for (const auto* list : {&judgement_.rows, &judgement_.budgets}) {
+      for (const RowJudgement& row : *list) {
+        if (!row.gates) continue;
+        const bool lost = row.verdict == Verdict::missing || row.verdict == Verdict::error;
+        (lost ? coverage : regression) = true;
+      }
+    }
+    if (coverage) return kCoverage;
+    if (regression) return kRegression;
+    const bool undecided = judgement_.count(Verdict::inconclusive) > 0;
+    return options_.strict && undecided ? kInconclusive : kNoRegression;
+  }
+
+  const Samples& base_;
+  const Samples& head_;
+  const JudgeOptions& options_;
+  Judgement judgement_;
+  std::string difference_;  ///< of the machines
+  std::vector<Pair> pairs_;
+  std::size_t comparable_ = 0, skipped_ = 0, unsteady_count_ = 0;
+  std::string unsteady_;
+};
+
+}  // namespace
+
+Judgement judge(const Samples& base, const Samples& head, const JudgeOptions& options) {
+  return Judge(base, head, options).judge();
+}
+
+}  // namespace breakeven::gate

@@ -1,0 +1,215 @@
+#include "tools/gate/program.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+
+#include "reports/results.h"
+#include "reports/text.h"
+#include "tools/breakeven/lines.h"
+#include "tools/breakeven/process.h"
+
+namespace breakeven::gate {
+namespace {
+
+using nlohmann::json;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kListTimeout = std::chrono::seconds(60);
+
+/// Lines of `text` that could be names of rows.
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    std::string line = text.substr(begin, end - begin);
+    if (!line.empty() && line.back() == '\r') line.pop_back();
+    if (!line.empty()) lines.push_back(std::move(line));
+    begin = end + 1;
+  }
+  return lines;
+}
+
+/// "ended by signal 6 (SIGABRT): last words", or "" where it ended well.
+std::string trouble_of(const Process& process) {
+  const Ending& ending = *process.ending();
+  if (ending.signal == 0 && ending.exit_code == 0) return {};
+  const std::string words = last_line(process.errors());
+  std::string how = describe(ending);
+  how.replace(0, std::string("worker").size(), "the process");
+  return words.empty() ? how : fmt::format("{}: {}", how, words);
+}
+
+/// Moves what has come by the event pipe behind `text`.
+void take_output(Process& process, std::string& text) {
+  for (const std::string& line : process.take_events()) {
+    text += line;
+    text += '\n';
+  }
+}
+
+std::string run_name(const json& row) {
+  const char* key = row.contains("run_name") ? "run_name" : "name";
+  return row.contains(key) && row[key].is_string() ? row[key].get<std::string>() : std::string();
+}
+
+bool is_aggregate(const json& row) { return row.value("run_type", json()) == "aggregate"; }
+
+}  // namespace
+
+std::string exact_filter(const std::vector<std::string>& names) {
+  std::string filter = "^(";
+  for (const std::string& name : names) {
+    if (filter.size() > 2) filter += '|';
+    for (const char c : name) {
+      if (std::string_view(R"(.*+?()[]{}^$|\)").find(c) != std::string_view::npos) filter += '\\';
+      filter += c;
+    }
+  }
+  return filter + ")$";
+}
+
+ProgramRun parse_program_output(const std::string& text, const std::string& program) {
+  const Place place{program + " (what it wrote)", ""};
+  json document = parse_json(text, place);
+  if (!document.is_object() || !document.contains("benchmarks") ||
+      !document["benchmarks"].is_array()) {
+    place.fail("is not Google Benchmark's JSON: \"benchmarks\" is missing");
+  }
+  ProgramRun run;
+  if (document.contains("context") && document["context"].is_object()) {
+    run.context = std::move(document["context"]);
+  }
+  std::set<std::string> repeated;
+  for (const json& row : document["benchmarks"]) {
+    if (!row.is_object()) place.at("benchmarks").fail("holds something that is not an object");
+    if (!is_aggregate(row)) repeated.insert(run_name(row));
+  }
+  for (json& row : document["benchmarks"]) {
+    if (is_aggregate(row)) {
+      if (repeated.contains(run_name(row)) || row.value("aggregate_name", json()) != "median") {
+        continue;
+      }
+      row["run_type"] = "iteration";
+      row["repetition_index"] = 0;
+      for (const char* key : {"iterations", "aggregate_name", "aggregate_unit"}) row.erase(key);
+    }
+    run.rows.push_back(std::move(row));
+  }
+  return run;
+}
+
+Program::Program(std::string path, std::vector<std::string> arguments, const std::string& filter,
+                 ProgramSettings settings)
+    : path_(std::move(path)), arguments_(std::move(arguments)), settings_(settings) {
+  std::vector<std::string> wanted;
+  if (!filter.empty()) wanted.push_back("--benchmark_filter=" + filter);
+  const std::vector<std::string> names = list(wanted);
+  if (!names.empty() && names.front().starts_with("--benchmark")) {
+    throw std::runtime_error(
+        fmt::format("{}: repeats its flags instead of listing rows: no Google Benchmark program",
+                    path_));
+  }
+  for (const std::string& name : names) {
+    std::vector<std::string>& listed = listed_[case_identity(name)];
+    if (listed.empty()) rows_.push_back(case_identity(name));
+    listed.push_back(name);
+  }
+  if (names.empty() && filter.empty()) {
+    throw std::runtime_error(fmt::format("{}: lists no benchmarks", path_));
+  }
+  // A version that doesn't know the suffix says so instead of listing.
+  wanted.push_back(fmt::format("--benchmark_min_time={}s", settings_.min_time_seconds));
+  try {
+    min_time_suffix_ = list(wanted) == names ? "s" : "";
+  } catch (const std::runtime_error&) {
+    min_time_suffix_ = "";
+  }
+}
+
+std::vector<std::string> Program::list(const std::vector<std::string>& more) const {
+  std::vector<std::string> command = {path_};
+  command.insert(command.end(), arguments_.begin(), arguments_.end());
+  command.push_back("--benchmark_list_tests=true");
+  command.insert(command.end(), more.begin(), more.end());
+  const Finished finished = run_all({command}, kListTimeout).front();
+  const std::string refusal = last_line(finished.errors);
+  if (finished.timed_out) {
+    throw std::runtime_error(fmt::format("{}: does not answer --benchmark_list_tests", path_));
+  }
+  if (finished.ending.signal != 0 || finished.ending.exit_code != 0) {
+    throw std::runtime_error(
+        fmt::format("{}: --benchmark_list_tests failed{}{}; is it a Google Benchmark program?",
+                    path_, refusal.empty() ? "" : ": ", visible_text(refusal)));
+  }
+  // Google Benchmark tells a filter that doesn't compile, or matches nothing, on either stream.
+  std::vector<std::string> lines = lines_of(finished.output);
+  std::erase_if(lines, [](const std::string& line) {
+    return line.starts_with("Failed to match any benchmarks");
+  });
+  if (lines.empty() && refusal.find("compile") != std::string::npos) {
+    throw std::runtime_error(fmt::format("{}: {}", path_, visible_text(refusal)));
+  }
+  return lines;
+}
+
+ProgramRun Program::run(const std::vector<std::string>& rows,
+                        const InterruptGuard& interrupt) const {
+  return execute(rows, settings_.repetitions, settings_.min_time_seconds, interrupt);
+}
+
+ProgramRun Program::try_out(const std::vector<std::string>& rows,
+                            const InterruptGuard& interrupt) const {
+  return execute(rows, 1, 1e-6, interrupt);
+}
+
+ProgramRun Program::execute(const std::vector<std::string>& rows, int repetitions, double min_time,
+                            const InterruptGuard& interrupt) const {
+  std::vector<std::string> names;
+  for (const std::string& row : rows) {
+    const auto found = listed_.find(row);
+    if (found != listed_.end()) names.insert(names.end(), found->second.begin(), found->second.end());
+  }
+  std::vector<std::string> command = {path_};
+  command.insert(command.end(), arguments_.begin(), arguments_.end());
+  command.insert(command.end(),
+                 {"--benchmark_filter=" + exact_filter(names),
+                  fmt::format("--benchmark_repetitions={}", repetitions),
+                  fmt::format("--benchmark_min_time={:.9f}{}", min_time, min_time_suffix_),
+                  fmt::format("--benchmark_out={}", Process::kEventsPath),
+                  "--benchmark_out_format=json", "--benchmark_report_aggregates_only=false"});
+
+  const auto started = Clock::now();
+  const auto deadline = started + settings_.timeout;
+  Process process(command, Process::Output::discard);
+  Process* const only = &process;
+  std::string text, trouble;
+  while (!process.ending()) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    const bool over = left.count() <= 0;
+    if (over || interrupt.requested()) process.kill();
+    if (over) trouble = fmt::format("no end within {:g} s", settings_.timeout.count() / 1000.0);
+    Process::wait({&only, 1}, std::clamp(left, std::chrono::milliseconds(50), settings_.timeout),
+                  interrupt.requested() ? -1 : interrupt.descriptor());
+    take_output(process, text);
+  }
+  take_output(process, text);
+  if (trouble.empty()) trouble = trouble_of(process);
+  ProgramRun run;
+  if (trouble.empty()) {
+    try {
+      run = parse_program_output(text, path_);
+    } catch (const std::runtime_error& error) {
+      trouble = error.what();
+    }
+  }
+  run.trouble = trouble;
+  run.seconds = std::chrono::duration<double>(Clock::now() - started).count();
+  run.interrupted = interrupt.requested();
+  return run;
+}
+
+}  // namespace breakeven::gate
