@@ -20,9 +20,9 @@ bool equivalent(std::span<const double> rounds, const Margins& margins) {
          signed_rank_p(rounds, margin, Side::less) <= kLevel;
 }
 
-/// The lower Walsh average that decides at level `alpha` lies this far below the centre; a slowdown
-/// is flagged where even that one is above the margin.
-std::optional<double> detectable(const std::vector<double>& rounds, double alpha,
+/// The lower Walsh average that decides at level `alpha` lies this far below the `centre`, the
+/// median of all of them; a slowdown is flagged where even that one is above the margin.
+std::optional<double> detectable(const std::vector<double>& rounds, double centre, double alpha,
                                  const Margins& margins) {
   const std::size_t rank = critical_walsh_rank(rounds.size(), alpha);
   if (rank == 0) return std::nullopt;
@@ -31,17 +31,12 @@ std::optional<double> detectable(const std::vector<double>& rounds, double alpha
   for (std::size_t i = 0; i < rounds.size(); ++i) {
     for (std::size_t j = i; j < rounds.size(); ++j) walsh.push_back((rounds[i] + rounds[j]) / 2);
   }
-  const auto nth = [&](std::size_t index) {
-    std::nth_element(walsh.begin(), walsh.begin() + static_cast<std::ptrdiff_t>(index),
-                     walsh.end());
-    return walsh[index];
-  };
-  const double deciding = nth(rank - 1);
-  const double centre = (nth((walsh.size() - 1) / 2) + nth(walsh.size() / 2)) / 2;
-  return std::expm1(std::log1p(margins.regression) + std::max(0.0, centre - deciding));
+  const auto deciding = walsh.begin() + static_cast<std::ptrdiff_t>(rank - 1);
+  std::nth_element(walsh.begin(), deciding, walsh.end());
+  return std::expm1(std::log1p(margins.regression) + std::max(0.0, centre - *deciding));
 }
 
-/// Regressions: corrected over the rows that are candidates at all.
+/// Regressions: corrected over the rows that are candidates at all. Needs the decisions' ratios.
 void judge_regressions(std::span<const PairedRounds> rows, const Margins& margins, bool two_stages,
                        std::vector<Decision>& decisions) {
   const double margin = std::log1p(margins.regression);
@@ -50,8 +45,8 @@ void judge_regressions(std::span<const PairedRounds> rows, const Margins& margin
   for (std::size_t i = 0; i < rows.size(); ++i) {
     Decision& decision = decisions[i];
     decision.p_regressed = signed_rank_p(judged_rounds(rows[i]), margin, Side::greater);
-    decision.unconfirmed = two_stages && rows[i].confirmation.empty() &&
-                           decision.p_regressed < margins.screening_p;
+    decision.unconfirmed =
+        two_stages && rows[i].confirmation.empty() && decision.p_regressed < margins.screening_p;
     if (two_stages && rows[i].confirmation.empty()) continue;
     judged.push_back(i);
     p_values.push_back(decision.p_regressed);
@@ -62,8 +57,9 @@ void judge_regressions(std::span<const PairedRounds> rows, const Margins& margin
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const bool candidate = !two_stages || !rows[i].confirmation.empty();
     const std::size_t tests = judged.size() + (candidate ? 0 : 1);
-    decisions[i].detectable = detectable(
-        judged_rounds(rows[i]), margins.discovery_rate / static_cast<double>(tests), margins);
+    decisions[i].detectable =
+        detectable(judged_rounds(rows[i]), std::log(decisions[i].ratio.value),
+                   margins.discovery_rate / static_cast<double>(tests), margins);
   }
 }
 
@@ -124,12 +120,14 @@ bool conspicuous(std::span<const double> screening, const Margins& margins) {
 std::vector<Decision> decide(std::span<const PairedRounds> rows, const Margins& margins,
                              bool two_stages) {
   std::vector<Decision> decisions(rows.size());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    decisions[i].ratio = ratio_estimate(judged_rounds(rows[i]));
+  }
   judge_regressions(rows, margins, two_stages, decisions);
   judge_improvements(rows, margins, decisions);
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::vector<double>& rounds = judged_rounds(rows[i]);
     Decision& decision = decisions[i];
-    decision.ratio = ratio_estimate(rounds);
     decision.rounds = rounds.size();
     decision.confirmed = !rows[i].confirmation.empty();
     if (decision.q_regressed <= margins.discovery_rate) {

@@ -93,8 +93,7 @@ std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
   double smallest = 1;
   for (std::size_t rank = m; rank > 0; --rank) {
     const std::size_t i = order[rank - 1];
-    smallest =
-        std::min(smallest, p_values[i] * static_cast<double>(m) / static_cast<double>(rank));
+    smallest = std::min(smallest, p_values[i] * static_cast<double>(m) / static_cast<double>(rank));
     adjusted[i] = smallest;
   }
   return adjusted;
@@ -109,9 +108,10 @@ int rounds_needed(std::size_t rows, double q) {
 }
 
 std::size_t critical_walsh_rank(std::size_t rounds, double alpha) {
-  // All samples above c give T = M; T falls by one with each Walsh average that c passes.
+  // All samples above c give T = M; T falls by one with each Walsh average that c passes. The last
+  // of the distribution is P(T <= M), which belongs to no Walsh average.
   const std::vector<double>& below = untied_distribution(rounds);
-  const auto end = std::upper_bound(below.begin(), below.end(), alpha);
+  const auto end = std::upper_bound(below.begin(), below.end() - 1, alpha);
   return static_cast<std::size_t>(end - below.begin());
 }
 

@@ -27,8 +27,8 @@ std::vector<double> benjamini_hochberg(std::span<const double> p_values);
 /// discovery rate `q`: a one-sided signed-rank p-value is never below 2^-rounds.
 int rounds_needed(std::size_t rows, double q);
 
-/// The largest t so that "the centre lies above the t-th smallest Walsh average" has a p-value of
-/// at most `alpha`, counted from 1; 0 where `rounds` are too few for any.
+/// The largest t so that signed_rank_p() of untied samples is at most `alpha` for every center
+/// below their t-th smallest Walsh average, counted from 1; 0 where `rounds` are too few for any.
 std::size_t critical_walsh_rank(std::size_t rounds, double alpha);
 
 }  // namespace breakeven::gate
