@@ -112,6 +112,7 @@ int dispatch(const std::string& command, const Arguments& arguments) {
 std::string command_name(int count, char** arguments) {
   std::vector<std::string_view> names;
   for (const CommandHelp& help : command_helps()) names.push_back(help.name);
+  names.push_back("gate");
   const std::string all = fmt::format("{}", fmt::join(names, ", "));
   if (count < 2) throw std::runtime_error("no command given: one of " + all);
   std::string given = arguments[1];

@@ -98,7 +98,7 @@ void require(bool condition, const char* line) {
 void finish_judge_flags(const gate::JudgeFlags& flags) {
   require(flags.base_budgets.empty() == flags.head_budgets.empty(),
           "--base-budgets and --head-budgets: give both");
-  if (!flags.today.empty() && !gate::is_date(flags.today)) {
+  if (!flags.today.empty() && !gate::valid_date(flags.today)) {
     throw std::runtime_error(fmt::format("--today {}: give a date as 2027-01-31", flags.today));
   }
 }

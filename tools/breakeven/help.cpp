@@ -2,6 +2,8 @@
 
 #include <array>
 
+#include "tools/breakeven/help_gate.h"
+
 namespace breakeven {
 namespace {
 
@@ -107,6 +109,7 @@ commands
   doctor    what on this machine will spoil the numbers, and the remedies
   peak      measured ceilings: arithmetic and memory bandwidth
   report    results as a page, as Markdown, as charts
+  gate      did this change make anything slower? For CI
 
   breakeven COMMAND --help   the options of a command
   breakeven --version
@@ -125,6 +128,9 @@ std::string_view overview() { return kOverview; }
 
 std::string_view help_of(std::string_view command) {
   for (const CommandHelp& help : kHelps) {
+    if (help.name == command) return help.text;
+  }
+  for (const CommandHelp& help : gate_helps()) {
     if (help.name == command) return help.text;
   }
   return kOverview;

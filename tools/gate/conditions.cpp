@@ -20,7 +20,7 @@ Number first_number(const fs::path& path) {
   return file >> number ? number : 0;
 }
 
-double steal_seconds() {
+double stolen_seconds() {
   std::ifstream file("/proc/stat");
   std::string word;
   double value = 0, steal = 0;
@@ -44,7 +44,7 @@ long long throttle_count() {
 }  // namespace
 
 Conditions Conditions::now() {
-  return {first_number<double>("/proc/loadavg"), steal_seconds(), throttle_count()};
+  return {first_number<double>("/proc/loadavg"), stolen_seconds(), throttle_count()};
 }
 
 nlohmann::json describe_process(const Conditions& before, const Conditions& after,

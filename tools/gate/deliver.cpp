@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 std::string day_of(const Facts& context) {
   const auto found = context.find("date");
   const std::string date = found == context.end() ? std::string() : found->second.substr(0, 10);
-  return is_date(date) ? date : std::string();
+  return valid_date(date) ? date : std::string();
 }
 
 ExactCounter exact_counter(const std::string& text) {

@@ -8,7 +8,6 @@
 #include "reports/results.h"
 #include "reports/statistics.h"
 #include "reports/text.h"
-#include "tools/gate/accept.h"
 #include "tools/gate/hypothesis.h"
 
 namespace breakeven::gate {
@@ -118,7 +117,7 @@ class Judge {
     if (judgement_.times_judged) judge_times();
     judgement_.budgets = options_.budgets;
     remark();
-    accept(options_.accepted, options_.today, judgement_);
+    if (!options_.accepted.empty()) accept(judgement_, options_.accepted, options_.today);
     judgement_.exit_code = exit_code();
     return std::move(judgement_);
   }
@@ -289,10 +288,9 @@ class Judge {
                       unsteady_count_, unsteady_count_ == 1 ? " is" : "s are",
                       unsteady_count_ == 1 ? "" : "first ", shortened(unsteady_, 100)));
     }
-    for (const Samples* samples : {&base_, &head_}) {
-      if (fact(*samples, "library_build_type") != "debug") continue;
-      add(fmt::format("{}: its Google Benchmark library was built as debug.",
-                      visible_text(samples->files.front())));
+    if (fact(base_, "library_build_type") == "debug" ||
+        fact(head_, "library_build_type") == "debug") {
+      add("The Google Benchmark library says that it was built as debug.");
     }
   }
 
