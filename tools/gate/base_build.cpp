@@ -85,7 +85,8 @@ std::string current_commit() {
 }
 
 BaseBuild build_base(const std::string& ref, const std::string& build, const fs::path& head,
-                     const fs::path& directory, const InterruptGuard& interrupt) {
+                     const fs::path& directory, Progress& progress,
+                     const InterruptGuard& interrupt) {
   if (ref.starts_with('-')) throw std::runtime_error(fmt::format("--base-ref {}: no revision", ref));
   const fs::path top = git_line({"rev-parse", "--show-toplevel"}, "--base-ref");
   const std::string commit = git_line(
@@ -97,9 +98,10 @@ BaseBuild build_base(const std::string& ref, const std::string& build, const fs:
         "build base by yourself and give --base",
         head.string(), top.string()));
   }
-  const fs::path tree = fs::absolute(directory) / "base-tree";
+  const fs::path tree = fs::weakly_canonical(directory) / "base-tree";
   check_out(tree, commit);
-  run_build(tree, build, fs::absolute(directory) / "base-build.log", interrupt);
+  progress.note(fmt::format("building {}, the merge base with {}", commit.substr(0, 10), ref));
+  run_build(tree, build, fs::weakly_canonical(directory) / "base-build.log", interrupt);
   const fs::path program = tree / inside;
   if (!fs::is_regular_file(program)) {
     throw std::runtime_error(fmt::format(

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tools/breakeven/interrupt.h"
+#include "tools/breakeven/progress.h"
 
 namespace breakeven::gate {
 
@@ -21,7 +22,7 @@ struct BaseBuild {
 /// and where the rest is), a program that it didn't make; Interrupted after a signal.
 BaseBuild build_base(const std::string& ref, const std::string& build,
                      const std::filesystem::path& head, const std::filesystem::path& directory,
-                     const InterruptGuard& interrupt);
+                     Progress& progress, const InterruptGuard& interrupt);
 
 /// The commit that is checked out here; "" outside a repository.
 std::string current_commit();

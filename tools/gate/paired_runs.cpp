@@ -213,40 +213,52 @@ bool PairedRuns::run_pair(const Rows& rows, Pair& pair, json& record) {
   return true;
 }
 
-/// Finds the rows that crash or hang their process by trying each alone, writes them down and takes
-/// them out of `rows`. Where none does it alone, the shard gets a second chance, then all of it
-/// fails. False where a signal came.
+/// Finds the rows that crash or hang their process by trying each alone, and takes them out of
+/// `rows`. Where none does it alone, the shard gets a second chance, then all of it fails. False
+/// where a signal came.
 bool PairedRuns::fail_troublemakers(Arm arm, const std::string& trouble, bool again, Rows& rows,
                                     json& record) {
-  json& kept = record["rows"][std::string(arm_word(arm))];
   Rows innocent;
   for (const std::string& row : rows) {
+    std::string own_trouble = trouble;
     if (rows.size() > 1) {
-      const ProgramRun alone =
-          program(arm).has(row) ? program(arm).try_out({row}, interrupt_) : ProgramRun{};
-      if (alone.interrupted) return false;
-      if (alone.trouble.empty()) {
-        innocent.push_back(row);
-        continue;
+      if (program(arm).has(row)) {
+        const ProgramRun alone = program(arm).try_out({row}, interrupt_);
+        if (alone.interrupted) return false;
+        own_trouble = alone.trouble;
+      } else {
+        own_trouble.clear();
       }
-      kept.push_back(failed_row(row, alone.trouble));
-    } else {
-      kept.push_back(failed_row(row, trouble));
     }
-    failed_.insert(row);
-    progress_.note(fmt::format("failed in {}: {}: {}", arm_word(arm), row,
-                               kept.back()["error_message"].get<std::string>()));
+    if (own_trouble.empty()) {
+      innocent.push_back(row);
+    } else if (!fail_row(arm, row, own_trouble, record)) {
+      return false;
+    }
   }
   if (innocent.size() == rows.size() && again) {
     for (const std::string& row : rows) {
-      kept.push_back(failed_row(row, trouble + " (in one process with other rows)"));
-      failed_.insert(row);
+      if (!fail_row(arm, row, trouble + " (in one process with other rows)", record)) return false;
     }
-    progress_.note(fmt::format("failed in {}: {} rows of one process: {}", arm_word(arm),
-                               rows.size(), trouble));
     innocent.clear();
   }
   rows = std::move(innocent);
+  return true;
+}
+
+/// Writes a failure down, and what the other program makes of that row: a row that one side can't
+/// do is not one that the other lacks. False where a signal came.
+bool PairedRuns::fail_row(Arm arm, const std::string& row, const std::string& trouble,
+                          json& record) {
+  const Arm other = arm == Arm::base ? Arm::head : Arm::base;
+  record["rows"][std::string(arm_word(arm))].push_back(failed_row(row, trouble));
+  failed_.insert(row);
+  progress_.note(fmt::format("failed in {}: {}: {}", arm_word(arm), row, trouble));
+  if (!program(other).has(row)) return true;
+  ProgramRun run = program(other).run({row}, interrupt_);
+  if (run.interrupted) return false;
+  if (!run.trouble.empty()) run.rows = {failed_row(row, run.trouble)};
+  for (json& one : run.rows) record["rows"][std::string(arm_word(other))].push_back(std::move(one));
   return true;
 }
 

@@ -52,6 +52,8 @@ class PairedRuns {
   bool run_pair(const Rows& rows, Pair& pair, nlohmann::json& record);
   bool fail_troublemakers(Arm arm, const std::string& trouble, bool again, Rows& rows,
                           nlohmann::json& record);
+  bool fail_row(Arm arm, const std::string& row, const std::string& trouble,
+                nlohmann::json& record);
   void add_absent(const Rows& rows, Pair& pair) const;
   void take(const nlohmann::json& record);
   void keep(nlohmann::json record);

@@ -135,9 +135,8 @@ class GateRun {
     settings.timeout =
         std::chrono::milliseconds(static_cast<long long>(1000 * options_.timeout_seconds));
     if (!options_.base_ref.empty()) {
-      progress_.note(fmt::format("building the merge base with {}", options_.base_ref));
       const BaseBuild built = build_base(options_.base_ref, options_.build, options_.head,
-                                         directory_.file(""), interrupt_);
+                                         directory_.file(""), progress_, interrupt_);
       base_path_ = built.program;
       base_commit_ = built.commit;
     } else {
@@ -278,14 +277,11 @@ int run_command(const RunOptions& options) {
       throw std::runtime_error(fmt::format("--resume: {} is not a journal of `gate run`",
                                            directory.journal().string()));
     }
-  } else {
-    move_aside(directory.journal(), progress);
   }
   const RunOptions whole = options.resume ? resumed(options, plan) : options;
-  if (!whole.judge.accepted.empty() || !whole.judge.selftest.empty() ||
-      !whole.judge.base_budgets.empty()) {
-    judge_options(whole.judge, {{"date", "2000-01-01"}});  // whatever is wrong there, before it costs time
-  }
+  // Whatever is wrong in what the flags name is said before it costs time.
+  judge_options(whole.judge, {{"date", "2000-01-01"}});
+  if (!options.resume) move_aside(directory.journal(), progress);
   try {
     return GateRun(whole, directory, plan, progress, interrupt).run();
   } catch (const Interrupted&) {

@@ -1,0 +1,93 @@
+// --base-ref in a scratch repository.
+#include <gmock/gmock.h>
+
+#include "tools/gate/testing/gate_sandbox.h"
+
+namespace breakeven::gate {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+/// A repository whose program is a fake that `make_bench` copies out of the sources.
+class BaseBuildTest : public GateSandbox {
+ protected:
+  BaseBuildTest() {
+    set("GIT_CONFIG_GLOBAL", "/dev/null");
+    sh("git init -q -b main repository && cd repository && "
+       "git config user.name tester && git config user.email tester@example.org");
+    commit("a b", "", "first");
+  }
+
+  Finished sh(const std::string& script) const {
+    Finished finished =
+        run_all({{"/bin/sh", "-c", "cd '" + file("").string() + "' && " + script}},
+                std::chrono::seconds(30))
+            .front();
+    EXPECT_EQ(finished.ending.exit_code, 0) << script << "\n" << finished.errors;
+    return finished;
+  }
+
+  /// A commit whose program has these rows, one of them slow.
+  void commit(const std::string& rows, const std::string& slow, const std::string& message) {
+    fake("repository/source", {{"FAKE_ROWS", rows}, {"FAKE_SLOW", slow}});
+    sh("cd repository && git add source && git commit -q --allow-empty -m '" + message + "' && cp source bench");
+  }
+
+  Finished gate(const std::string& ref, const std::string& build = "cp source bench") const {
+    const std::string command = BREAKEVEN " gate run --rounds 5 --head ./bench -o ../out --base-ref '" +
+                                ref + "' --build '" + build + "'";
+    return run_all({{"/bin/sh", "-c", "cd '" + file("repository").string() + "' && " + command}},
+                   std::chrono::seconds(60))
+        .front();
+  }
+};
+
+TEST_F(BaseBuildTest, ComparesWithTheMergeBase) {
+  sh("cd repository && git checkout -q -b change");
+  commit("a b", "b=150", "slower");
+  sh("cd repository && git checkout -q main");
+  commit("a b", "b=200", "meanwhile on main");
+  sh("cd repository && git checkout -q change && cp source bench");
+  const Finished finished = gate("main");
+  EXPECT_EQ(finished.ending.exit_code, 1) << finished.errors << finished.output;
+  EXPECT_EQ(word("b"), "REGRESSED");  // against 100, not against main's 200
+  const std::string first = sh("cd repository && git merge-base main change").output;
+  EXPECT_EQ(arm("base")["context"]["git.commit"].get<std::string>() + "\n", first);
+  // Again, in the work tree that is there already.
+  EXPECT_EQ(gate("main").ending.exit_code, 1);
+  EXPECT_EQ(gate("change").ending.exit_code, 0);  // of another commit: the tree moves
+}
+
+TEST_F(BaseBuildTest, NothingOfTheUsersIsTouched) {
+  commit("a b", "", "second");
+  fs::create_directories(out_directory() / "base-tree");
+  write("out/base-tree/mine", "precious");
+  expect_refused(gate("HEAD~1"), {"base-tree", "is in the way"});
+  EXPECT_EQ(text(out_directory() / "base-tree" / "mine"), "precious");
+  // A work tree whose folder is away for now is another's business.
+  sh("cd repository && git worktree add -q ../other HEAD~1 && mv ../other ../elsewhere");
+  sh("rm -r out/base-tree");
+  EXPECT_EQ(gate("HEAD~1").ending.exit_code, 0);
+  EXPECT_THAT(sh("cd repository && git worktree list").output, HasSubstr("other"));
+}
+
+TEST_F(BaseBuildTest, BadInput) {
+  expect_refused(gate("nowhere"), {"--base-ref nowhere"});
+  expect_refused(gate("--all"), {"--base-ref --all"});
+  const Finished failed = gate("HEAD", "echo no compiler here; false");
+  EXPECT_EQ(failed.ending.exit_code, 2);
+  EXPECT_THAT(failed.errors, HasSubstr("base-tree: no compiler here; all of it in"));
+  EXPECT_EQ(text(out_directory() / "base-build.log"), "no compiler here\n");
+  EXPECT_THAT(gate("HEAD", "true").errors, HasSubstr("--build made no bench"));
+  const std::string outside = BREAKEVEN " gate run --head ../base --base-ref HEAD --build true -o ../out";
+  fake("base", {{"FAKE_ROWS", "a"}});
+  expect_refused(run_all({{"/bin/sh", "-c", "cd '" + file("repository").string() + "' && " + outside}},
+                         std::chrono::seconds(20))
+                     .front(),
+                 {"lies outside of"});
+}
+
+}  // namespace
+}  // namespace breakeven::gate
