@@ -22,8 +22,10 @@ void require_known_keys(const json& entry, const Place& place,
   for (const auto& [key, value] : entry.items()) {
     if (std::find(known.begin(), known.end(), key) != known.end()) continue;
     std::string list;
-    for (const std::string_view name : known) list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", name);
-    place.fail(fmt::format("\"{}\" is no key of it; it takes {}", shortened(key, kNameLimit), list));
+    for (const std::string_view name : known)
+      list += fmt::format("{}\"{}\"", list.empty() ? "" : ", ", name);
+    place.fail(
+        fmt::format("\"{}\" is no key of it; it takes {}", shortened(key, kNameLimit), list));
   }
 }
 
@@ -189,9 +191,9 @@ class Accepting {
     if (!judgement.times_judged && of_slowdowns(entry)) return "";
     const bool there =
         any_matches(judgement.rows, entry.row) || any_matches(judgement.budgets, entry.row);
-    return fmt::format("{} ({}) is unused: {}.", place, shortened(entry.row, kNameLimit),
-                       there ? "nothing that it accepts refuses this change"
-                             : "no row here has such a name");
+    return fmt::format(
+        "{} ({}) is unused: {}.", place, shortened(entry.row, kNameLimit),
+        there ? "nothing that it accepts refuses this change" : "no row here has such a name");
   }
 
   std::span<const Acceptance> accepted_;
@@ -260,22 +262,20 @@ bool matches(std::string_view pattern, std::string_view name) {
 
 const Acceptance* find_slowdown(std::span<const Acceptance> accepted, std::string_view row,
                                 const Estimate& ratio, std::string_view today) {
-  return first_covering(accepted, [&](const Acceptance& entry) {
-    return fit_slowdown(entry, row, ratio, today);
-  });
+  return first_covering(
+      accepted, [&](const Acceptance& entry) { return fit_slowdown(entry, row, ratio, today); });
 }
 
 const Acceptance* find_counter(std::span<const Acceptance> accepted, std::string_view row,
                                const CounterChange& change, std::string_view today) {
-  return first_covering(accepted, [&](const Acceptance& entry) {
-    return fit_counter(entry, row, change, today);
-  });
+  return first_covering(
+      accepted, [&](const Acceptance& entry) { return fit_counter(entry, row, change, today); });
 }
 
 const Acceptance* find_missing(std::span<const Acceptance> accepted, std::string_view row,
                                std::string_view today) {
-  return first_covering(
-      accepted, [&](const Acceptance& entry) { return fit_missing(entry, row, today); });
+  return first_covering(accepted,
+                        [&](const Acceptance& entry) { return fit_missing(entry, row, today); });
 }
 
 void accept(Judgement& judgement, std::span<const Acceptance> accepted, std::string_view today) {

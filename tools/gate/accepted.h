@@ -21,8 +21,8 @@ struct Acceptance {
   std::optional<double> up_to;  ///< head / base of times; a counter's new value
   bool missing = false;
   std::string reason;
-  std::string expires;    ///< YYYY-MM-DD, the last day
-  std::string place;      ///< "accepted.json: accepted[2]", for messages
+  std::string expires;  ///< YYYY-MM-DD, the last day
+  std::string place;    ///< "accepted.json: accepted[2]", for messages
 };
 
 /// Reads {"accepted": [{"row", "up_to" > 1, "reason", "expires"}, {"row", "counter", "up_to", …},
@@ -40,8 +40,8 @@ bool valid_date(std::string_view text);
 /// `*` stands for any text, also none; all else for itself.
 bool matches(std::string_view pattern, std::string_view name);
 
-/// The first entry that covers it on the day `today` (YYYY-MM-DD), or nullptr. A slowdown is covered
-/// where its estimate is at most `up_to`.
+/// The first entry that covers it on the day `today` (YYYY-MM-DD), or nullptr. A slowdown is
+/// covered where its estimate is at most `up_to`.
 const Acceptance* find_slowdown(std::span<const Acceptance> accepted, std::string_view row,
                                 const Estimate& ratio, std::string_view today);
 

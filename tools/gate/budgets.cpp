@@ -45,8 +45,8 @@ std::optional<double> number_at(const json& entry, const char* key, const Place&
 Kernel read_kernel(const json& entry, const Place& place) {
   Kernel kernel;
   kernel.arch = text_at(entry, "arch", place);
-  for (const char* key : {"registers", "shared", "blocks", "local", "spills", "threads",
-                          "instructions"}) {
+  for (const char* key :
+       {"registers", "shared", "blocks", "local", "spills", "threads", "instructions"}) {
     if (const auto value = number_at(entry, key, place)) kernel.figures[key] = *value;
   }
   for (const char* key : kMoreIsWorse) {

@@ -38,8 +38,8 @@ std::string worse_counter(const RowJudgement& row) {
 std::size_t compared(const Judgement& judgement) {
   return static_cast<std::size_t>(
       std::count_if(judgement.rows.begin(), judgement.rows.end(), [&](const RowJudgement& row) {
-        return row.decision || (!judgement.times_judged && !lost(row) &&
-                                row.verdict != Verdict::added);
+        return row.decision ||
+               (!judgement.times_judged && !lost(row) && row.verdict != Verdict::added);
       }));
 }
 
@@ -74,23 +74,22 @@ std::vector<std::string> refusals(const Judgement& judgement) {
   add([](const RowJudgement& row) { return row.verdict == Verdict::error; }, all, "failed",
       "failed", reason);
   add([](const RowJudgement& row) { return row.verdict == Verdict::regressed; },
-      compared(judgement), "is slower", "are slower", [](const RowJudgement& row) {
-        return row.decision ? change_text(row.decision->ratio) : "";
-      });
-  add([](const RowJudgement& row) { return !lost(row) && row.verdict != Verdict::regressed; },
-      all, "got worse in an exact counter", "got worse in exact counters", worse_counter);
+      compared(judgement), "is slower", "are slower",
+      [](const RowJudgement& row) { return row.decision ? change_text(row.decision->ratio) : ""; });
+  add([](const RowJudgement& row) { return !lost(row) && row.verdict != Verdict::regressed; }, all,
+      "got worse in an exact counter", "got worse in exact counters", worse_counter);
   const auto budgets = told_rows(judgement.budgets);
-  const auto gone = gating(budgets, lost), worse = gating(budgets, [](const RowJudgement& row) {
-                                             return !lost(row);
-                                           });
+  const auto gone = gating(budgets, lost),
+             worse = gating(budgets, [](const RowJudgement& row) { return !lost(row); });
   if (!gone.empty()) {
     parts.push_back(counted(gone.size(), "static budget") +
                     (gone.size() == 1 ? " is missing" : " are missing") + foremost(gone, ""));
   }
   if (!worse.empty()) {
-    parts.push_back(counted(worse.size(), "kernel") +
-                    (worse.size() == 1 ? " exceeds its static budget" : " exceed their static budgets") +
-                    foremost(worse, worse_counter(*worse.front())));
+    parts.push_back(
+        counted(worse.size(), "kernel") +
+        (worse.size() == 1 ? " exceeds its static budget" : " exceed their static budgets") +
+        foremost(worse, worse_counter(*worse.front())));
   }
   return parts;
 }

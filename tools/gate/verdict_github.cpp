@@ -29,7 +29,8 @@ std::string command(const char* kind, const std::string& title, const std::strin
 }
 
 std::string message(const RowJudgement& row) {
-  std::string text = fmt::format("{} {}", verdict_word(row.verdict), shortened(row.name, kNameLimit));
+  std::string text =
+      fmt::format("{} {}", verdict_word(row.verdict), shortened(row.name, kNameLimit));
   if (const std::string told = row_text(row); !told.empty()) text += ": " + told;
   if (!row.accepted.empty()) text += "; accepted: " + shortened(row.accepted, kNameLimit);
   return text;

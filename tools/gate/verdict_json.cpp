@@ -59,9 +59,8 @@ ordered_json decision_json(const Decision& decision) {
 }
 
 ordered_json row_json(const RowJudgement& row) {
-  ordered_json object = {{"name", text_json(row.name)},
-                         {"verdict", verdict_word(row.verdict)},
-                         {"gates", row.gates}};
+  ordered_json object = {
+      {"name", text_json(row.name)}, {"verdict", verdict_word(row.verdict)}, {"gates", row.gates}};
   put(object, "reason", row.reason);
   put(object, "accepted", row.accepted);
   if (row.decision) {
@@ -90,12 +89,10 @@ ordered_json arm_json(const std::vector<std::string>& files, const std::string& 
 }
 
 ordered_json head_json(const Judgement& judgement) {
-  ordered_json object = {{"gate_verdict", kVerdictSchema},
-                         {"exit_code", judgement.exit_code},
-                         {"headline", headline(judgement)},
-                         {"strict", judgement.strict},
-                         {"two_stages", judgement.two_stages},
-                         {"times_judged", judgement.times_judged}};
+  ordered_json object = {
+      {"gate_verdict", kVerdictSchema},     {"exit_code", judgement.exit_code},
+      {"headline", headline(judgement)},    {"strict", judgement.strict},
+      {"two_stages", judgement.two_stages}, {"times_judged", judgement.times_judged}};
   ordered_json margins = ordered_json::object();
   put(margins, "regression", judgement.margins.regression);
   put(margins, "equivalence", judgement.margins.equivalence);

@@ -86,16 +86,15 @@ std::string limited(const std::string& heading, std::size_t count, const char* w
     text += line;
   }
   if (shown < count) {
-    text += fmt::format("\n{} more are left out here; verdict.json has them all.\n",
-                        counted(count - shown, what));
+    text += fmt::format("\n{} more {} left out here; verdict.json has them all.\n",
+                        counted(count - shown, what), count - shown == 1 ? "is" : "are");
   }
   return text + "\n";
 }
 
 std::string row_table(const char* heading, const std::vector<const RowJudgement*>& rows,
                       std::size_t room, std::string (*line)(const RowJudgement&)) {
-  return limited(heading, rows.size(), "row", room,
-                 [&](std::size_t i) { return line(*rows[i]); });
+  return limited(heading, rows.size(), "row", room, [&](std::size_t i) { return line(*rows[i]); });
 }
 
 /// What the figures of the first table mean, where it has any.
@@ -106,12 +105,13 @@ std::string reading(const Judgement& judgement, const std::vector<const RowJudge
   return fmt::format(
       "Change: head's time over base's, of paired rounds; in brackets its exact 95 % interval. "
       "Corrected p (q) of a REGRESSED row: how probable rounds like these would be if it were not "
-      "slower by more than {0} %, corrected for the number of rows tested (Benjamini and Hochberg); "
-      "of an IMPROVED row likewise that it is faster. Rows with q ≤ {1} count: of all so found, no "
-      "more than {2} % are expected to be false alarms.\n\n",
-      format_number(100 * judgement.margins.regression, 2),
-      format_number(judgement.margins.discovery_rate, 2),
-      format_number(100 * judgement.margins.discovery_rate, 2));
+      "slower by more than {:g} %, corrected for the number of rows tested (Benjamini and "
+      "Hochberg); "
+      "of an IMPROVED row likewise that it is faster. Rows with q ≤ {:g} count: of all so found, "
+      "no "
+      "more than {:g} % are expected to be false alarms.\n\n",
+      100 * judgement.margins.regression, judgement.margins.discovery_rate,
+      100 * judgement.margins.discovery_rate);
 }
 
 std::string arm_line(const char* arm, const std::vector<std::string>& files,
@@ -131,12 +131,19 @@ std::string arm_line(const char* arm, const std::vector<std::string>& files,
 std::string provenance(const Judgement& judgement) {
   return arm_line("base", judgement.base_files, judgement.base_machine, judgement.base_commit) +
          arm_line("head", judgement.head_files, judgement.head_machine, judgement.head_commit) +
-         fmt::format("- margins: slower or faster by more than {} %, the same within {} %; {}\n\n",
-                     format_number(100 * judgement.margins.regression, 2),
-                     format_number(100 * judgement.margins.equivalence, 2),
-                     judgement.two_stages ? "conspicuous rows were measured again and judged on "
-                                            "the fresh rounds alone"
-                                          : "one stage, no fresh rounds");
+         fmt::format(
+             "- margins: slower or faster by more than {:g} %, the same within {:g} %; {}\n\n",
+             100 * judgement.margins.regression, 100 * judgement.margins.equivalence,
+             judgement.two_stages ? "conspicuous rows were measured again and judged on "
+                                    "the fresh rounds alone"
+                                  : "one stage, no fresh rounds");
+}
+
+std::string rest_summary(const Judgement& judgement, std::size_t rows) {
+  if (!judgement.times_judged) return counted(rows, "row") + " without a change of exact figures";
+  return fmt::format("{} without a change that was found: {} equivalent, {} undecided",
+                     counted(rows, "row"), judgement.count(Verdict::equivalent),
+                     judgement.count(Verdict::inconclusive));
 }
 
 std::string folded(const std::string& summary, const std::string& body) {
@@ -149,7 +156,8 @@ std::string verdict_markdown(const Judgement& judgement, const std::string& titl
   const auto told = told_rows(judgement.rows), others = other_rows(judgement.rows);
   const std::string heading =
       title.empty() ? "" : escape_markdown(shortened(title, kNameLimit)) + ": ";
-  std::string text = marker(title) + "**" + heading + escape_markdown(headline(judgement)) + "**\n\n";
+  std::string text =
+      marker(title) + "**" + heading + escape_markdown(headline(judgement)) + "**\n\n";
   text += row_table(
       "| row | change [95 % interval] | base → head | verdict | confidence |\n"
       "|---|---|---|---|---|\n",
@@ -157,19 +165,14 @@ std::string verdict_markdown(const Judgement& judgement, const std::string& titl
   text += reading(judgement, told);
   text += row_table("| static budget | change | verdict |\n|---|---|---|\n",
                     told_rows(judgement.budgets), kBudgetRoom, budget_line);
-  text += limited("", judgement.remarks.size(), "remark", kRemarkRoom, [&](std::size_t i) {
-    return "- " + cell(judgement.remarks[i]) + "\n";
-  });
+  text += limited("", judgement.remarks.size(), "remark", kRemarkRoom,
+                  [&](std::size_t i) { return "- " + cell(judgement.remarks[i]) + "\n"; });
   text += folded("What was compared", provenance(judgement));
   if (others.empty()) return text;
-  const std::string summary =
-      fmt::format("{} without a change that was found: {} equivalent, {} undecided",
-                  counted(others.size(), "row"), judgement.count(Verdict::equivalent),
-                  judgement.count(Verdict::inconclusive));
-  return text +
-         folded(summary, row_table("| row | change [95 % interval] | base → head | verdict | "
-                                   "smallest slowdown it could show |\n|---|---|---|---|---|\n",
-                                   others, kMarkdownLimit - text.size() - kClosingRoom, other_line));
+  return text + folded(rest_summary(judgement, others.size()),
+                       row_table("| row | change [95 % interval] | base → head | verdict | "
+                                 "smallest slowdown it could show |\n|---|---|---|---|---|\n",
+                                 others, kMarkdownLimit - text.size() - kClosingRoom, other_line));
 }
 
 }  // namespace breakeven::gate

@@ -57,9 +57,8 @@ std::vector<const RowJudgement*> picked(const std::vector<RowJudgement>& rows, b
     return std::tuple(!row->gates, row->accepted.empty(), order_of(row->verdict),
                       measured ? -std::abs(std::log(ratio)) : 0.0);
   };
-  std::stable_sort(result.begin(), result.end(), [&](const RowJudgement* a, const RowJudgement* b) {
-    return key(a) < key(b);
-  });
+  std::stable_sort(result.begin(), result.end(),
+                   [&](const RowJudgement* a, const RowJudgement* b) { return key(a) < key(b); });
   return result;
 }
 

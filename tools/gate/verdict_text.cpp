@@ -110,11 +110,14 @@ std::string remark_lines(const std::vector<std::string>& remarks) {
 std::string verdict_text(const Judgement& judgement) {
   const auto told = told_rows(judgement.rows);
   std::string text = row_lines(told) + row_lines(told_rows(judgement.budgets));
-  if (std::any_of(told.begin(), told.end(), [](const RowJudgement* row) { return row->decision; })) {
+  if (std::any_of(told.begin(), told.end(),
+                  [](const RowJudgement* row) { return row->decision; })) {
     text += paragraph(
-        "[ ]: the 95 % interval, or what few rounds allow. q: p-value of the verdict, corrected "
-        "for the number of rows.",
-        0) + "\n";
+                "[ ]: the 95 % interval, or what few rounds allow. q: p-value of the verdict, "
+                "corrected "
+                "for the number of rows.",
+                0) +
+            "\n";
   }
   text += remark_lines(judgement.remarks);
   // The headline may name several rows: longer than a remark, and never cut.
