@@ -1,10 +1,9 @@
 // What happened to each row over many commits, and where it changed.
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
-#include <iosfwd>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,30 +18,37 @@ struct HistoryEntry {
   std::map<std::string, double> seconds;  ///< row -> median over rounds, seconds a call
 };
 
-/// A change between two neighbouring commits of one row.
-struct ChangePoint {
-  std::size_t index = 0;  ///< the first commit that is different
-  double before = 0;      ///< means of the neighbouring segments, seconds
-  double after = 0;
-  double p_value = 1;
+/// Appends a line to DIRECTORY/<fingerprint>/<YYYY-MM>.ndjson, the month being the entry's: in one
+/// write under a lock, on the disk when it returns. Throws std::runtime_error where that can't be
+/// done, or where the entry has no commit, date, fingerprint or rows.
+void append_history(const std::filesystem::path& directory, const HistoryEntry& entry);
+
+/// One row's times on one machine.
+struct Series {
+  std::vector<std::size_t> measurements;  ///< of MachineHistory, ascending; a commit may lack the row
+  std::vector<double> seconds;
 };
 
-/// E-divisive means (Matteson & James 2014) as Hunter and Otava use it: windows of `window` commits
-/// that overlap by half, the split with the largest weighted difference of means, kept where a
-/// Student's t-test of its two sides gives p < `p_limit`; then the weakest points are merged away
-/// until all that are left pass against their neighbouring segments. Deterministic.
-std::vector<ChangePoint> change_points(std::span<const double> series, int window = 50,
-                                       double p_limit = 0.001);
+struct Measurement {
+  std::string commit;
+  std::string date;
+};
 
-/// E-divisive's statistic of the split before `index`, 0 < index < series.size():
-/// mn/(m+n) (2 E|X-Y| - E|X-X'| - E|Y-Y'|), each E over all pairs, of different samples inside a
-/// side, as Matteson & James define it. Linear-time from sorted prefix sums would do; this is what
-/// change_points uses for a window.
-double e_divisive_statistic(std::span<const double> series, std::size_t index);
+/// All that one machine measured, in the order in which it was appended.
+struct MachineHistory {
+  std::string fingerprint;
+  std::vector<Measurement> measurements;
+  std::map<std::string, Series> rows;
+};
 
-/// DIR/<fingerprint>/<YYYY-MM>.ndjson, by the entry's date. Appends one line in one write under a
-/// lock and flushes it. Throws std::runtime_error where that can't be done, or the entry has no
-/// commit, date, fingerprint or rows.
-void append_history(const std::filesystem::path& directory, const HistoryEntry& entry);
+/// Reads DIRECTORY/*/*.ndjson; other files are let be. A last line that is torn is passed over, and
+/// its file added to `torn`. Throws std::runtime_error with one line where DIRECTORY is no directory
+/// or has no history, or a line is none: file, line number and what is wrong there.
+std::vector<MachineHistory> read_history(const std::filesystem::path& directory,
+                                         std::vector<std::string>& torn);
+
+/// Adds the lines of one file's text. Throws as read_history() does.
+void parse_history(std::string_view text, const std::string& file, MachineHistory& history,
+                   std::vector<std::string>& torn);
 
 }  // namespace breakeven::gate
