@@ -154,7 +154,7 @@ std::string headline(const Judgement& judgement) {
 
 std::string change_text(const Estimate& ratio) {
   const Interval& interval = ratio.interval;
-  const std::string change = signed_percent(ratio.value) + " %";
+  std::string change = signed_percent(ratio.value) + " %";
   if (!(interval.coverage > 0)) return change;  // one round has no interval
   return fmt::format("{} [{}, {}]", change, signed_percent(interval.low),
                      signed_percent(interval.high));

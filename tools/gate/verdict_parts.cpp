@@ -45,7 +45,7 @@ int order_of(Verdict verdict) {
   return 8;
 }
 
-/// Rows keep the order of their names where nothing else tells them apart.
+/// Rows keep the order of their names, that of the vector, where nothing else tells them apart.
 std::vector<const RowJudgement*> picked(const std::vector<RowJudgement>& rows, bool told) {
   std::vector<const RowJudgement*> result;
   for (const RowJudgement& row : rows) {
@@ -55,10 +55,10 @@ std::vector<const RowJudgement*> picked(const std::vector<RowJudgement>& rows, b
     const double ratio = row->decision ? row->decision->ratio.value : 1;
     const bool measured = std::isfinite(ratio) && ratio > 0;
     return std::tuple(!row->gates, row->accepted.empty(), order_of(row->verdict),
-                      measured ? -std::abs(std::log(ratio)) : 0.0);
+                      measured ? -std::abs(std::log(ratio)) : 0.0, row);
   };
-  std::stable_sort(result.begin(), result.end(),
-                   [&](const RowJudgement* a, const RowJudgement* b) { return key(a) < key(b); });
+  std::sort(result.begin(), result.end(),
+            [&](const RowJudgement* a, const RowJudgement* b) { return key(a) < key(b); });
   return result;
 }
 
@@ -126,7 +126,7 @@ std::string sensitivity_text(const std::vector<RowJudgement>& rows) {
   std::sort(seen.begin(), seen.end());
   const double half = reached_by(seen, 0.5), most = reached_by(seen, 0.9);
   if (!std::isfinite(half)) return "too few rounds to see any slowdown in half of the rows";
-  const std::string text = "the smallest slowdown this run could see: " + percent(half);
+  std::string text = "the smallest slowdown this run could see: " + percent(half);
   if (seen.size() == 1) return text;
   const std::string tail = seen.size() < 10 ? "all of them" : "nine of ten";
   if (std::isfinite(most)) {

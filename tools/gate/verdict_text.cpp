@@ -44,13 +44,12 @@ std::string fitted(std::string_view text, std::size_t room) {
 }
 
 /// Lines behind `indent` blanks; no word is wider than one.
-std::string paragraph(const std::string& text, std::size_t indent) {
-  const std::string shown = shortened(text, kTextLimit);
+std::string paragraph(std::string_view text, std::size_t indent) {
   std::string words;
-  for (std::string_view rest = shown; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    words += fitted(rest.substr(0, end), kTerminalColumns - indent) + " ";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
+  while (!text.empty()) {
+    const std::size_t end = std::min(text.find(' '), text.size());
+    words += fitted(text.substr(0, end), kTerminalColumns - indent) + " ";
+    text.remove_prefix(std::min(end + 1, text.size()));
   }
   return std::string(indent, ' ') + wrapped(words, indent, indent) + "\n";
 }
@@ -69,7 +68,8 @@ std::string beside(const RowJudgement& row) {
   rest.decision.reset();
   std::string text;
   if (!rest.changes.empty() || !rest.reason.empty()) text = paragraph(row_text(rest), 2 * kIndent);
-  if (!row.accepted.empty()) text += paragraph("accepted: " + row.accepted, 2 * kIndent);
+  if (!row.accepted.empty())
+    text += paragraph("accepted: " + shortened(row.accepted, kTextLimit), 2 * kIndent);
   return text;
 }
 
@@ -98,7 +98,7 @@ std::string row_lines(const std::vector<const RowJudgement*>& rows) {
 std::string remark_lines(const std::vector<std::string>& remarks) {
   const std::size_t shown = std::min(remarks.size(), kMostRemarks);
   std::string text;
-  for (std::size_t i = 0; i < shown; ++i) text += paragraph(remarks[i], 0);
+  for (std::size_t i = 0; i < shown; ++i) text += paragraph(shortened(remarks[i], kTextLimit), 0);
   if (shown < remarks.size()) {
     text += counted(remarks.size() - shown, "more remark") + " in verdict.json.\n";
   }
@@ -114,21 +114,12 @@ std::string verdict_text(const Judgement& judgement) {
                   [](const RowJudgement* row) { return row->decision; })) {
     text += paragraph(
                 "[ ]: the 95 % interval, or what few rounds allow. q: p-value of the verdict, "
-                "corrected "
-                "for the number of rows.",
+                "corrected for the number of rows.",
                 0) +
             "\n";
   }
   text += remark_lines(judgement.remarks);
-  // The headline may name several rows: longer than a remark, and never cut.
-  std::string line = headline(judgement);
-  std::string words;
-  for (std::string_view rest = line; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(' '), rest.size());
-    words += fitted(rest.substr(0, end), kTerminalColumns) + " ";
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return text + wrapped(words, 0) + "\n";
+  return text + paragraph(headline(judgement), 0);
 }
 
 }  // namespace breakeven::gate
