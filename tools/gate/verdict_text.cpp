@@ -36,7 +36,7 @@ std::string_view last_points(std::string_view text, std::size_t count) {
 
 /// Cut in the middle: rows of one program begin alike, and end alike.
 std::string fitted(std::string_view text, std::size_t room) {
-  const std::string visible = visible_text(text);
+  std::string visible = visible_text(text);
   if (columns(visible) <= room) return visible;
   const std::size_t tail = room / 2;
   return std::string(first_points(visible, room - tail - 1)) + "…" +
