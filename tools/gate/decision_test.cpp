@@ -16,7 +16,7 @@ namespace {
 constexpr std::size_t kRandomSuites = 40;
 
 /// Rows between 15 % faster and 15 % slower, a third of them unchanged, of scatters of 0.5 … 6 %.
-std::vector<PairedRounds> random_suite(Random& random, bool two_stages) {
+std::vector<PairedRounds> random_suite(NoiseSource& random, bool two_stages) {
   std::vector<PairedRounds> rows(40);
   for (PairedRounds& row : rows) {
     const double effect = random.uniform() < 0.33 ? 0 : 0.3 * random.uniform() - 0.15;
@@ -55,7 +55,7 @@ Verdict mirrored(Verdict verdict) {
 }
 
 TEST(Decide, SwappedArmsMirrorTheVerdict) {
-  Random random(31);
+  NoiseSource random(31);
   std::array<int, 4> seen = {};
   for (std::size_t suite = 0; suite < kRandomSuites; ++suite) {
     const std::vector<PairedRounds> rows = random_suite(random, false);
@@ -76,7 +76,7 @@ TEST(Decide, SwappedArmsMirrorTheVerdict) {
 }
 
 /// ln(head / base) of times, both of another unit.
-std::vector<double> in_unit(const std::vector<double>& ratios, double unit, Random& random) {
+std::vector<double> in_unit(const std::vector<double>& ratios, double unit, NoiseSource& random) {
   std::vector<double> scaled;
   for (const double ratio : ratios) {
     const double base = (1 + random.uniform()) * unit;
@@ -86,14 +86,14 @@ std::vector<double> in_unit(const std::vector<double>& ratios, double unit, Rand
 }
 
 TEST(Decide, ScaledTimesAndPermutedRowsChangeNothing) {
-  Random random(32);
+  NoiseSource random(32);
   for (std::size_t suite = 0; suite < kRandomSuites; ++suite) {
     const bool two_stages = suite % 2 == 1;
     const std::vector<PairedRounds> rows = random_suite(random, two_stages);
     std::vector<std::size_t> order(rows.size());
     for (std::size_t i = 0; i < order.size(); ++i) {
       order[i] = i;
-      std::swap(order[i], order[random.bits() % (i + 1)]);
+      std::swap(order[i], order[random.below(i + 1)]);
     }
     std::vector<PairedRounds> permuted;
     for (const std::size_t i : order) {
@@ -107,7 +107,7 @@ TEST(Decide, ScaledTimesAndPermutedRowsChangeNothing) {
 }
 
 TEST(Decide, ConspicuousRowsWithoutFreshRoundsAreUndecided) {
-  Random random(33);
+  NoiseSource random(33);
   int unconfirmed = 0;
   for (std::size_t suite = 0; suite < kRandomSuites; ++suite) {
     std::vector<PairedRounds> rows = random_suite(random, true);
@@ -134,7 +134,7 @@ TEST(Decide, ScreeningAloneNeverRegressesWhereThereIsASecondStage) {
 }
 
 TEST(Decide, FreshRoundsDecideAloneAndAmongThemselves) {
-  Random random(34);
+  NoiseSource random(34);
   std::vector<PairedRounds> rows(40, {std::vector<double>(12, 0.0), {}});
   rows[0] = {std::vector<double>(12, 0.5), std::vector<double>(12, 0.0)};  // was a fluke
   rows[1] = {std::vector<double>(12, 0.5), std::vector<double>(7, 0.5)};   // 2^-7 × 2, not × 40
@@ -162,7 +162,7 @@ Verdict verdict_of_first(std::vector<PairedRounds> rows, double effect, bool two
 }
 
 TEST(Decide, DetectableIsTheBorder) {
-  Random random(35);
+  NoiseSource random(35);
   for (std::size_t suite = 0; suite < 10 * kRandomSuites; ++suite) {
     const bool two_stages = suite % 2 == 1;
     std::vector<PairedRounds> rows = random_suite(random, two_stages);

@@ -13,7 +13,7 @@
 namespace breakeven::gate {
 namespace {
 
-std::vector<double> normal_samples(std::size_t n, Random& random) {
+std::vector<double> normal_samples(std::size_t n, NoiseSource& random) {
   std::vector<double> samples(n);
   for (double& sample : samples) sample = 0.3 + random.normal();
   return samples;
@@ -58,7 +58,7 @@ double enumerated_p(const std::vector<int>& differences, Side side) {
 }
 
 /// Times of a coarse clock or a fine one, tested against a center among them.
-void expect_enumerated_p(std::size_t n, int values, Random& random) {
+void expect_enumerated_p(std::size_t n, int values, NoiseSource& random) {
   const int center = static_cast<int>(random.uniform() * 5) - 2;
   std::vector<int> differences;
   std::vector<double> samples;
@@ -74,7 +74,7 @@ void expect_enumerated_p(std::size_t n, int values, Random& random) {
 }
 
 TEST(SignedRankP, EqualsEnumeration) {
-  Random random(21);
+  NoiseSource random(21);
   for (std::size_t n = 1; n <= 12; ++n) {
     for (int repetition = 0; repetition < 20; ++repetition) {
       for (const int values : {2, 3, 6, 12, 40, 1'000'000}) expect_enumerated_p(n, values, random);
@@ -93,7 +93,7 @@ TEST(SignedRankP, OfExtremes) {
 }
 
 TEST(SignedRankP, IsMirroredByTheSide) {
-  Random random(22);
+  NoiseSource random(22);
   const std::vector<double> samples = normal_samples(40, random);
   std::vector<double> mirrored;
   for (const double sample : samples) mirrored.push_back(-sample);
@@ -117,7 +117,7 @@ std::vector<bool> rejected_by_definition(const std::vector<double>& p_values, do
 }
 
 TEST(BenjaminiHochberg, RejectsWhatItsDefinitionRejects) {
-  Random random(23);
+  NoiseSource random(23);
   for (int repetition = 0; repetition < 300; ++repetition) {
     std::vector<double> p_values(1 + static_cast<std::size_t>(random.uniform() * 30));
     // Some equal ones, and enough small ones.
@@ -176,7 +176,7 @@ void expect_rank_decides(const std::vector<double>& samples, double alpha) {
 }
 
 TEST(CriticalWalshRank, DecidesAsTheTestDoes) {
-  Random random(24);
+  NoiseSource random(24);
   for (std::size_t n = 1; n <= 24; ++n) {
     const std::vector<double> samples = normal_samples(n, random);
     for (const double alpha : {0.05 / 600, 0.05 / 60, 0.05 / 7, 0.05, 0.1, 0.25, 0.5}) {
@@ -189,7 +189,7 @@ TEST(CriticalWalshRank, DecidesAsTheTestDoes) {
 }
 
 TEST(HodgesLehmann, IsTheMedianOfAllWalshAverages) {
-  Random random(25);
+  NoiseSource random(25);
   for (std::size_t n = 1; n <= 24; ++n) {
     const std::vector<double> samples = normal_samples(n, random);
     EXPECT_EQ(hodges_lehmann(samples).value, median(sorted_walsh_averages(samples))) << n;
@@ -213,7 +213,7 @@ double enumerated_coverage(const std::vector<double>& samples, std::size_t k) {
 }
 
 TEST(HodgesLehmann, IntervalCoversWhatItSaysAndNoneIsNarrower) {
-  Random random(26);
+  NoiseSource random(26);
   for (std::size_t n = 2; n <= 11; ++n) {
     const std::vector<double> samples = normal_samples(n, random);
     const std::vector<double> walsh = sorted_walsh_averages(samples);

@@ -20,7 +20,7 @@ double mean_time(const std::vector<double>& logarithms) {
 /// `slower(base, head)` of each row decides.
 template <typename Slower>
 Rule sequential_rule(const Noise& noise, bool other_machine, Slower slower) {
-  return [=](std::span<const double> effects, Random& random) {
+  return [=](std::span<const double> effects, NoiseSource& random) {
     const Arms arms = sequential(effects, noise, kRepetitions, other_machine, random);
     std::vector<bool> flagged;
     for (std::size_t row = 0; row < effects.size(); ++row) {

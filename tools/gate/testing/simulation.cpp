@@ -1,8 +1,8 @@
 #include "tools/gate/testing/simulation.h"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
+#include <map>
 
 #include "reports/statistics.h"
 
@@ -13,12 +13,12 @@ namespace {
 /// what two neighbours differ by is small.
 class Drift {
  public:
-  Drift(double deviation, Random& random)
+  Drift(double deviation, NoiseSource& random)
       : deviation_(deviation),
         step_(deviation * std::sqrt(1 - keep_ * keep_)),
         value_(deviation > 0 ? deviation * random.normal() : 0) {}
 
-  double next(Random& random) {
+  double next(NoiseSource& random) {
     const double now = value_;
     if (deviation_ > 0) value_ = keep_ * value_ + step_ * random.normal();
     return now;
@@ -29,7 +29,7 @@ class Drift {
   double deviation_, step_, value_;
 };
 
-double repetition(const Noise& noise, Random& random) {
+double repetition(const Noise& noise, NoiseSource& random) {
   double value = noise.repetition > 0 ? noise.repetition * random.normal() : 0;
   if (noise.spike_probability > 0 && random.uniform() < noise.spike_probability) {
     value += std::log1p(random.exponential(noise.spike_mean));
@@ -38,7 +38,7 @@ double repetition(const Noise& noise, Random& random) {
 }
 
 /// The median of the repetitions of one process.
-double process_time(const Noise& noise, int repetitions, Random& random) {
+double process_time(const Noise& noise, int repetitions, NoiseSource& random) {
   const double process = noise.process * random.normal();
   if (noise.repetition == 0 && noise.spike_probability == 0) return process;
   std::vector<double> times(static_cast<std::size_t>(repetitions));
@@ -56,53 +56,38 @@ std::vector<bool> regressed(const std::vector<Decision>& decisions) {
 }
 
 std::vector<PairedRounds> screen(std::span<const double> effects, const Noise& noise,
-                                 const Design& design, Random& random) {
+                                 const Design& design, NoiseSource& random) {
   std::vector<PairedRounds> rows(effects.size());
   auto screening = interleaved(effects, noise, design.screening_rounds, design, random);
   for (std::size_t i = 0; i < rows.size(); ++i) rows[i].screening = std::move(screening[i]);
   return rows;
 }
 
-/// Measures the conspicuous rows again, and no others.
+/// Measures the conspicuous rows again, and no others: those that ask for as many rounds together.
 void confirm(std::span<const double> effects, const Noise& noise, const Design& design,
-             Random& random, std::vector<PairedRounds>& rows) {
-  std::vector<std::size_t> again;
-  std::vector<double> their_effects;
+             NoiseSource& random, std::vector<PairedRounds>& rows) {
+  std::map<int, std::vector<std::size_t>> again;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    if (!conspicuous(rows[i].screening, Margins{})) continue;
-    again.push_back(i);
-    their_effects.push_back(effects[i]);
+    const std::vector<double>& screening = rows[i].screening;
+    if (!conspicuous(screening, Margins{})) continue;
+    again[design.confirmation_rounds.value_or(confirmation_rounds(gate::noise(screening)))]
+        .push_back(i);
   }
-  auto fresh = interleaved(their_effects, noise, design.confirmation_rounds, design, random);
-  for (std::size_t i = 0; i < again.size(); ++i) rows[again[i]].confirmation = std::move(fresh[i]);
+  for (const auto& [rounds, indices] : again) {
+    std::vector<double> their_effects;
+    for (const std::size_t i : indices) their_effects.push_back(effects[i]);
+    auto fresh = interleaved(their_effects, noise, rounds, design, random);
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      rows[indices[i]].confirmation = std::move(fresh[i]);
+    }
+  }
 }
 
 }  // namespace
 
-Random::Random(std::uint64_t seed) {
-  for (std::uint64_t& word : state_) {
-    seed += 0x9e3779b97f4a7c15;
-    word = (seed ^ (seed >> 30)) * 0xbf58476d1ce4e5b9;
-    word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
-    word ^= word >> 31;
-  }
-}
+double NoiseSource::uniform() { return static_cast<double>(random_.next() >> 11) * 0x1p-53; }
 
-std::uint64_t Random::bits() {
-  const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-  const std::uint64_t shifted = state_[1] << 17;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = std::rotl(state_[3], 45);
-  return result;
-}
-
-double Random::uniform() { return static_cast<double>(bits() >> 11) * 0x1p-53; }
-
-double Random::normal() {
+double NoiseSource::normal() {
   if (has_spare_) {
     has_spare_ = false;
     return spare_;
@@ -119,14 +104,15 @@ double Random::normal() {
   return x * scale;
 }
 
-double Random::exponential(double mean) { return -mean * std::log1p(-uniform()); }
+double NoiseSource::exponential(double mean) { return -mean * std::log1p(-uniform()); }
 
 Noise normal_noise(double deviation_of_ratio) {
   return {.process = deviation_of_ratio / std::sqrt(2.0)};
 }
 
 std::vector<std::vector<double>> interleaved(std::span<const double> effects, const Noise& noise,
-                                             int rounds, const Design& design, Random& random) {
+                                             int rounds, const Design& design,
+                                             NoiseSource& random) {
   std::vector<std::vector<double>> ratios(effects.size());
   Drift drift(noise.drift, random);
   for (int round = 0; round < rounds; ++round) {
@@ -134,7 +120,7 @@ std::vector<std::vector<double>> interleaved(std::span<const double> effects, co
       const double first = drift.next(random) + process_time(noise, design.repetitions, random);
       const double second = drift.next(random) + process_time(noise, design.repetitions, random);
       const double later = second - first + design.warm_up;
-      const bool base_first = !design.random_order || (random.bits() >> 63) == 0;
+      const bool base_first = !design.random_order || random.below(2) == 0;
       ratios[row].push_back(effects[row] + (base_first ? later : -later));
     }
   }
@@ -142,7 +128,7 @@ std::vector<std::vector<double>> interleaved(std::span<const double> effects, co
 }
 
 Arms sequential(std::span<const double> effects, const Noise& noise, int repetitions,
-                bool other_machine, Random& random) {
+                bool other_machine, NoiseSource& random) {
   Drift drift(noise.drift, random);
   const auto arm = [&](double machine, bool slowed) {
     std::vector<std::vector<double>> times(effects.size());
@@ -162,7 +148,7 @@ Arms sequential(std::span<const double> effects, const Noise& noise, int repetit
 }
 
 Rule gate_rule(const Noise& noise, const Design& design) {
-  return [=](std::span<const double> effects, Random& random) {
+  return [=](std::span<const double> effects, NoiseSource& random) {
     std::vector<PairedRounds> rows = screen(effects, noise, design, random);
     confirm(effects, noise, design, random, rows);
     return regressed(decide(rows, Margins{}, true));
@@ -170,14 +156,14 @@ Rule gate_rule(const Noise& noise, const Design& design) {
 }
 
 Rule one_stage_rule(const Noise& noise, const Design& design) {
-  return [=](std::span<const double> effects, Random& random) {
+  return [=](std::span<const double> effects, NoiseSource& random) {
     return regressed(decide(screen(effects, noise, design, random), Margins{}, false));
   };
 }
 
 double false_suite_rate(const Rule& rule, double effect, std::uint64_t seed) {
   const std::vector<double> effects(kRows, std::log1p(effect));
-  Random random(seed);
+  NoiseSource random(seed);
   std::size_t wrong = 0;
   for (std::size_t suite = 0; suite < kSuites; ++suite) {
     const std::vector<bool> flagged = rule(effects, random);
@@ -189,7 +175,7 @@ double false_suite_rate(const Rule& rule, double effect, std::uint64_t seed) {
 double found_rate(const Rule& rule, double effect, std::uint64_t seed) {
   std::vector<double> effects(kRows, 0.0);
   std::fill_n(effects.begin(), kSlowedRows, std::log1p(effect));
-  Random random(seed);
+  NoiseSource random(seed);
   std::ptrdiff_t found = 0;
   for (std::size_t suite = 0; suite < kSuites; ++suite) {
     const std::vector<bool> flagged = rule(effects, random);
@@ -199,13 +185,13 @@ double found_rate(const Rule& rule, double effect, std::uint64_t seed) {
 }
 
 double scatter_of_ratio(const Noise& noise, std::uint64_t seed) {
-  Random random(seed);
-  std::vector<double> sizes;
+  NoiseSource random(seed);
+  std::vector<double> ratios;
   for (const auto& row :
        interleaved(std::vector<double>(kRows, 0.0), noise, 1000, Design{}, random)) {
-    for (const double ratio : row) sizes.push_back(std::abs(ratio));
+    ratios.insert(ratios.end(), row.begin(), row.end());
   }
-  return 1.4826 * median(std::move(sizes));
+  return gate::noise(ratios);
 }
 
 }  // namespace breakeven::gate

@@ -1,29 +1,30 @@
 // Simulated benchmark suites on noisy machines, to count how often a rule is wrong about them.
-// Everything is drawn from a generator of our own: the standard library's distributions differ
-// between implementations.
+// The distributions are our own, for the standard library's differ between implementations.
 #pragma once
 
-#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "tools/breakeven/random.h"
 #include "tools/gate/decision.h"
 
 namespace breakeven::gate {
 
-/// xoshiro256++ (Blackman & Vigna 2021), seeded by SplitMix64.
-class Random {
+/// Draws from distributions.
+class NoiseSource {
  public:
-  explicit Random(std::uint64_t seed);
-  std::uint64_t bits();
+  explicit NoiseSource(std::uint64_t seed) : random_(seed, 0) {}
+  std::size_t below(std::size_t limit) { return random_.next() % limit; }
   double uniform();  ///< 0 <= u < 1
   double normal();   ///< mean 0, variance 1, by Marsaglia's polar method
   double exponential(double mean);
 
  private:
-  std::array<std::uint64_t, 4> state_;
+  Random random_;
   double spare_ = 0;
   bool has_spare_ = false;
 };
@@ -64,17 +65,17 @@ Noise normal_noise(double deviation_of_ratio);
 
 /// How `gate run` measures, and what happens to it meanwhile.
 struct Design {
-  int screening_rounds = 12;
-  int confirmation_rounds = 12;
-  int repetitions = 3;       ///< a process; its median is the round's value
-  bool random_order = true;  ///< false: base always before head
+  int screening_rounds = kLeastRounds;
+  std::optional<int> confirmation_rounds = {};  ///< absent: as many as each row's noise asks for
+  int repetitions = 3;                          ///< a process; its median is the round's value
+  bool random_order = true;                     ///< false: base always before head
   double warm_up = 0;  ///< ln of how much slower the second process of a pair is than the first
 };
 
 /// ln(head / base) of each round of each row; `effects` is what is true of them. Pairs of processes
 /// follow each other, all rows in a round before the next round.
 std::vector<std::vector<double>> interleaved(std::span<const double> effects, const Noise& noise,
-                                             int rounds, const Design& design, Random& random);
+                                             int rounds, const Design& design, NoiseSource& random);
 
 /// ln(time) of each repetition of each row.
 struct Arms {
@@ -83,11 +84,11 @@ struct Arms {
 
 /// One process a row: all rows of base first, then all of head, on another machine or the same.
 Arms sequential(std::span<const double> effects, const Noise& noise, int repetitions,
-                bool other_machine, Random& random);
+                bool other_machine, NoiseSource& random);
 
 /// A way to measure and judge a suite whose rows are slower by `effects` (logarithms): which rows
 /// it calls regressed.
-using Rule = std::function<std::vector<bool>(std::span<const double> effects, Random& random)>;
+using Rule = std::function<std::vector<bool>(std::span<const double> effects, NoiseSource& random)>;
 
 /// What is shipped: interleaved screening, fresh rounds for what is conspicuous(), and decide().
 Rule gate_rule(const Noise& noise, const Design& design = {});
@@ -107,8 +108,7 @@ double false_suite_rate(const Rule& rule, double effect, std::uint64_t seed);
 /// the others are not.
 double found_rate(const Rule& rule, double effect, std::uint64_t seed);
 
-/// 1.4826 times the median absolute log ratio of a round: the standard deviation of normal noise,
-/// and what most rounds show of noise with spikes.
+/// noise() of many rounds.
 double scatter_of_ratio(const Noise& noise, std::uint64_t seed);
 
 }  // namespace breakeven::gate

@@ -10,10 +10,10 @@
 
 namespace {
 
-using breakeven::gate::Random;
+using breakeven::gate::NoiseSource;
 
 /// Whole numbers of `step`, or anything where that is 0.
-std::vector<double> samples(int n, double step, Random& random) {
+std::vector<double> samples(int n, double step, NoiseSource& random) {
   std::vector<double> values;
   for (int i = 0; i < n; ++i) {
     const double value = 0.3 + random.normal();
@@ -22,7 +22,7 @@ std::vector<double> samples(int n, double step, Random& random) {
   return values;
 }
 
-nlohmann::json signed_rank(int n, double step, Random& random) {
+nlohmann::json signed_rank(int n, double step, NoiseSource& random) {
   using breakeven::gate::Side, breakeven::gate::signed_rank_p;
   const std::vector<double> values = samples(n, step, random);
   const double center = 0.25;  // of a coarse clock, one of its values
@@ -33,13 +33,13 @@ nlohmann::json signed_rank(int n, double step, Random& random) {
           {"less", signed_rank_p(values, center, Side::less)}};
 }
 
-nlohmann::json benjamini_hochberg(int m, Random& random) {
+nlohmann::json benjamini_hochberg(int m, NoiseSource& random) {
   std::vector<double> p_values;
   for (int i = 0; i < m; ++i) p_values.push_back(std::pow(random.uniform(), 3));
   return {{"p", p_values}, {"adjusted", breakeven::gate::benjamini_hochberg(p_values)}};
 }
 
-nlohmann::json mann_whitney(int n, double step, Random& random) {
+nlohmann::json mann_whitney(int n, double step, NoiseSource& random) {
   const std::vector<double> a = samples(n, step, random), b = samples(n, step, random);
   return {{"a", a}, {"b", b}, {"p", breakeven::gate::mann_whitney_p(a, b)}};
 }
@@ -47,7 +47,7 @@ nlohmann::json mann_whitney(int n, double step, Random& random) {
 }  // namespace
 
 int main() {
-  Random random(41);
+  NoiseSource random(41);
   nlohmann::json values;
   for (int repetition = 0; repetition < 5; ++repetition) {
     for (int n = 1; n <= 40; ++n) values["signed_rank"].push_back(signed_rank(n, 0, random));
