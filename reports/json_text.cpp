@@ -79,7 +79,8 @@ std::string read_text(const std::filesystem::path& path, std::string_view what) 
   std::array<char, 1 << 16> block;
   while (in.read(block.data(), block.size()), in.gcount() > 0) {
     text.append(block.data(), static_cast<std::size_t>(in.gcount()));
-    if (text.size() > kLargestFileBytes) place.fail(fmt::format("is larger than 1 GiB: not {}", what));
+    if (text.size() > kLargestFileBytes)
+      place.fail(fmt::format("is larger than 1 GiB: not {}", what));
   }
   if (in.bad()) place.fail(fmt::format("can't read: {}", std::strerror(errno)));
   return text;

@@ -24,13 +24,13 @@ struct Place {
   }
 };
 
-/// The whole of a regular file or pipe, at most 1 GiB. Throws std::runtime_error with one line where
-/// it can't be read; `what` says what was wanted: "a results JSON file".
+/// The whole of a regular file or pipe, at most 1 GiB. Throws std::runtime_error with one line
+/// where it can't be read; `what` says what was wanted: "a results JSON file".
 std::string read_text(const std::filesystem::path& path, std::string_view what);
 
-/// `text` as JSON; `each`, if given, is asked as nlohmann's parser callbacks are, and what it refuses
-/// is left out. Throws std::runtime_error with one line: empty, malformed (line and column), cut off
-/// in the middle, NaN or infinity, a number that no double holds.
+/// `text` as JSON; `each`, if given, is asked as nlohmann's parser callbacks are, and what it
+/// refuses is left out. Throws std::runtime_error with one line: empty, malformed (line and
+/// column), cut off in the middle, NaN or infinity, a number that no double holds.
 nlohmann::json parse_json(std::string_view text, const Place& place,
                           const nlohmann::json::parser_callback_t& each = nullptr);
 

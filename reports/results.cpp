@@ -243,8 +243,8 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
       if (event == Event::key) section = parsed.get<std::string>();
       in_rows = event == Event::array_start && section == "benchmarks";
     }
-    const bool whole = event == Event::value || event == Event::object_end ||
-                       event == Event::array_end;
+    const bool whole =
+        event == Event::value || event == Event::object_end || event == Event::array_end;
     if (depth != 2 || !in_rows || !whole) return true;
     take(parsed);
     return false;

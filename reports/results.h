@@ -32,9 +32,9 @@ struct CaseName {
 struct Row {
   std::string name;  ///< the identity: no iteration or repetition counts
   CaseName segments;
-  std::optional<int> round;    ///< absent in files that know no rounds
-  std::optional<int> process;  ///< likewise
-  int repetition = 0;  ///< -1 from visit_rows() where the file numbers none
+  std::optional<int> round;            ///< absent in files that know no rounds
+  std::optional<int> process;          ///< likewise
+  int repetition = 0;                  ///< -1 from visit_rows() where the file numbers none
   int threads = 0;                     ///< CPU threads used; 0 on a GPU
   double iterations = 0;               ///< calls that the time is the mean of
   std::optional<double> seconds;       ///< per call; absent in error rows, always there in others
@@ -103,8 +103,8 @@ using RowKeys = std::vector<std::string>;
 using RowVisitor = std::function<void(Row& row, const Place& place)>;
 
 /// Reads `text` row by row, for files that would be too large as Results: `visit` gets each row in
-/// the file's order and the place to name where it is wrong. Of counters and texts only `wanted` are
-/// read, and no segments; all where it is null. The returned Results hold no rows. Throws as
+/// the file's order and the place to name where it is wrong. Of counters and texts only `wanted`
+/// are read, and no segments; all where it is null. The returned Results hold no rows. Throws as
 /// read_results() does, but for rows that are there twice.
 Results visit_rows(std::string_view text, const std::string& file, const RowKeys* wanted,
                    const RowVisitor& visit);

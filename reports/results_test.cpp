@@ -200,7 +200,8 @@ TEST(VisitRows, TakesRowByRowWhatIsWanted) {
 
 TEST(VisitRows, RowsAreOnlyWhatStandsInTheArray) {
   expect_message(R"({"benchmarks":{"a":{"name":"x"}}})", "benchmarks: is not an array");
-  expect_message(R"({"benchmarks":[[{"name":"x","real_time":1}]]})", "benchmarks[0]: is not an object");
+  expect_message(R"({"benchmarks":[[{"name":"x","real_time":1}]]})",
+                 "benchmarks[0]: is not an object");
   expect_message(R"({"other":[{"name":"x","real_time":1}]})", "\"benchmarks\" is missing");
 }
 

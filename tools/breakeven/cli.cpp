@@ -161,8 +161,8 @@ int run_main(int count, char** argv) {
     fmt::print("{}", help_of(name));
     return kExitFine;
   } catch (const CLI::ParseError& error) {
-    throw std::runtime_error(fmt::format("{}: {}; see `breakeven {} --help`", name,
-                                         on_one_line(error.what()), name));
+    throw std::runtime_error(
+        fmt::format("{}: {}; see `breakeven {} --help`", name, on_one_line(error.what()), name));
   }
   if (gated) return dispatch_gate(*app.get_subcommand("gate"), arguments.gate, argv[0]);
   refuse_empty_values(*app.get_subcommand(command));

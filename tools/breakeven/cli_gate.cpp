@@ -21,7 +21,8 @@ constexpr std::uint64_t kMostRounds = 1000;
 
 void add_judge_flags(CLI::App& command, gate::JudgeFlags& flags) {
   command.add_option("--delta", flags.delta)->check(positive_number("--delta", 1));
-  command.add_option("--equivalence", flags.equivalence)->check(positive_number("--equivalence", 1));
+  command.add_option("--equivalence", flags.equivalence)
+      ->check(positive_number("--equivalence", 1));
   command.add_flag("--strict", flags.strict);
   command.add_option("--exact", flags.exact)->allow_extra_args(false)->take_all();
   command.add_option("--accepted", flags.accepted);
@@ -71,8 +72,7 @@ void add_selftest(CLI::App& app, GateArguments& arguments) {
   CLI::App* command = app.add_subcommand("selftest");
   command->add_option("--bin", selftest.bin);
   command->add_option("--filter", selftest.filter);
-  command->add_option("--rounds", selftest.rounds)
-      ->check(whole_number("--rounds", 6, kMostRounds));
+  command->add_option("--rounds", selftest.rounds)->check(whole_number("--rounds", 6, kMostRounds));
   command->add_option("--repetitions", selftest.repetitions)
       ->check(whole_number("--repetitions", 1, 100));
   command->add_option("--min-time", selftest.min_time_seconds)

@@ -23,8 +23,8 @@ void add_gate(CLI::App& app, GateArguments& arguments);
 /// Does what was parsed. Throws std::runtime_error with one line for what CLI11 can't check.
 int dispatch_gate(const CLI::App& gate, GateArguments& arguments, const std::string& program);
 
-/// The name of the command behind `gate` on the command line. Throws std::runtime_error where there is
-/// none of that name.
+/// The name of the command behind `gate` on the command line. Throws std::runtime_error where there
+/// is none of that name.
 std::string gate_command_name(int count, char** arguments);
 
 }  // namespace breakeven

@@ -40,8 +40,7 @@ Journal::Journal(std::filesystem::path path, int flags)
   if (flock(file_.get(), LOCK_EX | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK) fail(path_, errno);
     throw std::runtime_error(fmt::format(
-        "{}: another run is writing it; wait for it or choose another place",
-        path_.string()));
+        "{}: another run is writing it; wait for it or choose another place", path_.string()));
   }
 }
 

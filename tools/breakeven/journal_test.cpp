@@ -59,8 +59,7 @@ TEST_F(JournalTest, NamesALineThatIsNone) {
 
 TEST_F(JournalTest, OnlyOneProcessMayHoldIt) {
   const Journal first = Journal::create(journal(), json::object());
-  EXPECT_NE(message([&] { Journal::take_up(journal()); }).find("another run"),
-            std::string::npos);
+  EXPECT_NE(message([&] { Journal::take_up(journal()); }).find("another run"), std::string::npos);
 }
 
 TEST_F(JournalTest, AFullDiskIsOneClearError) {

@@ -50,7 +50,8 @@ std::string format_clock(double seconds) {
 }
 
 std::string progress_bar(const Position& position) {
-  const std::string head = fmt::format("{}round {} of {} [", position.stage, position.round + 1, position.rounds);
+  const std::string head =
+      fmt::format("{}round {} of {} [", position.stage, position.round + 1, position.rounds);
   const double fraction = std::clamp(position.fraction, 0.0, 1.0);
   std::string tail = fmt::format("] {:3.0f} %", std::floor(100 * fraction));
   tail += position.seconds_left ? fmt::format("  {} left", format_clock(*position.seconds_left))
@@ -62,9 +63,9 @@ std::string progress_bar(const Position& position) {
 }
 
 std::string progress_line(const Position& position) {
-  std::string line = fmt::format("{}round {} of {}: {} of {} cases", position.stage,
-                                 position.round + 1, position.rounds, position.done,
-                                 position.cases);
+  std::string line =
+      fmt::format("{}round {} of {}: {} of {} cases", position.stage, position.round + 1,
+                  position.rounds, position.done, position.cases);
   if (position.seconds_left) {
     line += fmt::format(", about {} left", format_clock(*position.seconds_left));
   }

@@ -33,8 +33,7 @@ bool succeeded(const Finished& finished) {
 std::string git_line(const std::vector<std::string>& arguments, const std::string& what) {
   const Finished finished = git(arguments);
   if (succeeded(finished)) return first_line(finished.output);
-  throw std::runtime_error(
-      fmt::format("{}: {}", what, visible_text(last_line(finished.errors))));
+  throw std::runtime_error(fmt::format("{}: {}", what, visible_text(last_line(finished.errors))));
 }
 
 /// A work tree of this repository in `tree`, at `commit`.
@@ -87,10 +86,11 @@ std::string current_commit() {
 BaseBuild build_base(const std::string& ref, const std::string& build, const fs::path& head,
                      const fs::path& directory, Progress& progress,
                      const InterruptGuard& interrupt) {
-  if (ref.starts_with('-')) throw std::runtime_error(fmt::format("--base-ref {}: no revision", ref));
+  if (ref.starts_with('-'))
+    throw std::runtime_error(fmt::format("--base-ref {}: no revision", ref));
   const fs::path top = git_line({"rev-parse", "--show-toplevel"}, "--base-ref");
-  const std::string commit = git_line(
-      {"merge-base", ref, "HEAD"}, fmt::format("--base-ref {}: no merge base with HEAD", ref));
+  const std::string commit = git_line({"merge-base", ref, "HEAD"},
+                                      fmt::format("--base-ref {}: no merge base with HEAD", ref));
   const fs::path inside = fs::relative(fs::weakly_canonical(head), fs::weakly_canonical(top));
   if (inside.empty() || *inside.begin() == "..") {
     throw std::runtime_error(fmt::format(
@@ -104,9 +104,9 @@ BaseBuild build_base(const std::string& ref, const std::string& build, const fs:
   run_build(tree, build, fs::weakly_canonical(directory) / "base-build.log", interrupt);
   const fs::path program = tree / inside;
   if (!fs::is_regular_file(program)) {
-    throw std::runtime_error(fmt::format(
-        "--build made no {} in {}: it must build what --head names", inside.string(),
-        tree.string()));
+    throw std::runtime_error(
+        fmt::format("--build made no {} in {}: it must build what --head names", inside.string(),
+                    tree.string()));
   }
   return {commit, program};
 }

@@ -21,10 +21,9 @@ class BaseBuildTest : public GateSandbox {
   }
 
   Finished sh(const std::string& script) const {
-    Finished finished =
-        run_all({{"/bin/sh", "-c", "cd '" + file("").string() + "' && " + script}},
-                std::chrono::seconds(30))
-            .front();
+    Finished finished = run_all({{"/bin/sh", "-c", "cd '" + file("").string() + "' && " + script}},
+                                std::chrono::seconds(30))
+                            .front();
     EXPECT_EQ(finished.ending.exit_code, 0) << script << "\n" << finished.errors;
     return finished;
   }
@@ -32,11 +31,13 @@ class BaseBuildTest : public GateSandbox {
   /// A commit whose program has these rows, one of them slow.
   void commit(const std::string& rows, const std::string& slow, const std::string& message) {
     fake("repository/source", {{"FAKE_ROWS", rows}, {"FAKE_SLOW", slow}});
-    sh("cd repository && git add source && git commit -q --allow-empty -m '" + message + "' && cp source bench");
+    sh("cd repository && git add source && git commit -q --allow-empty -m '" + message +
+       "' && cp source bench");
   }
 
   Finished gate(const std::string& ref, const std::string& build = "cp source bench") const {
-    const std::string command = BREAKEVEN " gate run --rounds 5 --head ./bench -o ../out --base-ref '" +
+    const std::string command = BREAKEVEN
+                                " gate run --rounds 5 --head ./bench -o ../out --base-ref '" +
                                 ref + "' --build '" + build + "'";
     return run_all({{"/bin/sh", "-c", "cd '" + file("repository").string() + "' && " + command}},
                    std::chrono::seconds(60))
@@ -81,12 +82,14 @@ TEST_F(BaseBuildTest, BadInput) {
   EXPECT_THAT(failed.errors, HasSubstr("base-tree: no compiler here; all of it in"));
   EXPECT_EQ(text(out_directory() / "base-build.log"), "no compiler here\n");
   EXPECT_THAT(gate("HEAD", "true").errors, HasSubstr("--build made no bench"));
-  const std::string outside = BREAKEVEN " gate run --head ../base --base-ref HEAD --build true -o ../out";
+  const std::string outside =
+      BREAKEVEN " gate run --head ../base --base-ref HEAD --build true -o ../out";
   fake("base", {{"FAKE_ROWS", "a"}});
-  expect_refused(run_all({{"/bin/sh", "-c", "cd '" + file("repository").string() + "' && " + outside}},
-                         std::chrono::seconds(20))
-                     .front(),
-                 {"lies outside of"});
+  expect_refused(
+      run_all({{"/bin/sh", "-c", "cd '" + file("repository").string() + "' && " + outside}},
+              std::chrono::seconds(20))
+          .front(),
+      {"lies outside of"});
 }
 
 }  // namespace

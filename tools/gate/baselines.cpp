@@ -52,9 +52,9 @@ void append_rows(const std::string& name, const ArmRow& row, std::string& text) 
 fs::path baseline_path(const fs::path& directory, const Samples& head) {
   const std::string machine = fingerprint(machine_facts(head.context));
   if (machine.empty()) {
-    throw std::runtime_error(visible_text(fmt::format(
-        "{}: doesn't say which machine it is of, so no stored baseline fits it",
-        head.files.front())));
+    throw std::runtime_error(visible_text(
+        fmt::format("{}: doesn't say which machine it is of, so no stored baseline fits it",
+                    head.files.front())));
   }
   return directory / (machine + ".json");
 }

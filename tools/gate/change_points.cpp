@@ -20,9 +20,7 @@ double incomplete_beta(double a, double b, double x) {
   const double front = std::exp(std::lgamma(a + b) - std::lgamma(a) - std::lgamma(b) +
                                 a * std::log(x) + b * std::log1p(-x)) /
                        a;
-  const auto away_from_zero = [](double value) {
-    return std::abs(value) < kTiny ? kTiny : value;
-  };
+  const auto away_from_zero = [](double value) { return std::abs(value) < kTiny ? kTiny : value; };
   double c = 1, d = 1 / away_from_zero(1 - (a + b) * x / (a + 1)), fraction = d;
   for (int m = 1; m < 1000; ++m) {
     const double even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m));
@@ -127,7 +125,8 @@ class Search {
       largest = statistic;
       best = at;
     }
-    const double p = welch_p(series_.subspan(begin, best - begin), series_.subspan(best, end - best));
+    const double p =
+        welch_p(series_.subspan(begin, best - begin), series_.subspan(best, end - best));
     if (!(p < kLooser * rule_.p_limit)) return;
     found_.push_back(best);
     divide(begin, best);

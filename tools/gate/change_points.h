@@ -12,11 +12,11 @@ struct ChangePoint {
   std::size_t index = 0;  ///< the first value that is different
   double before = 0;      ///< means of the neighbouring segments
   double after = 0;
-  double p_value = 1;     ///< of Welch's t-test between them
+  double p_value = 1;  ///< of Welch's t-test between them
 };
 
 struct ChangePointRule {
-  std::size_t window = 50;       ///< values that are looked at together
+  std::size_t window = 50;  ///< values that are looked at together
   double p_limit = 0.001;
   std::size_t least_values = 3;  ///< of a segment: one outlier is no change
 };
@@ -31,12 +31,12 @@ std::vector<ChangePoint> change_points(std::span<const double> series,
                                        const ChangePointRule& rule = {});
 
 /// E-divisive's statistic (with alpha = 1) of the division before `index`, 0 < index < size:
-/// m n / (m + n) (2 E|X - Y| - E|X - X'| - E|Y - Y'|), the means over all pairs of different values;
-/// a side of one value has no pairs and adds nothing.
+/// m n / (m + n) (2 E|X - Y| - E|X - X'| - E|Y - Y'|), the means over all pairs of different
+/// values; a side of one value has no pairs and adds nothing.
 double e_divisive_statistic(std::span<const double> series, std::size_t index);
 
-/// Two-sided p-value of Welch's t-test that two samples have one mean; 1 where either has fewer than
-/// two values. Where neither varies: 1 if they are equal, else 0.
+/// Two-sided p-value of Welch's t-test that two samples have one mean; 1 where either has fewer
+/// than two values. Where neither varies: 1 if they are equal, else 0.
 double welch_p(std::span<const double> a, std::span<const double> b);
 
 }  // namespace breakeven::gate

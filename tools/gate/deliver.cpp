@@ -35,8 +35,9 @@ ExactCounter exact_counter(const std::string& text) {
   const auto [rest, error] = std::from_chars(text.data() + equals + 1, end, counter.tolerance);
   if (counter.name.empty() || error != std::errc() || rest != end || !(counter.tolerance >= 0) ||
       counter.tolerance >= 1) {
-    throw std::runtime_error(fmt::format(
-        "--exact {}: give NAME or NAME=TOLERANCE, a part of one such as 0.001", visible_text(text)));
+    throw std::runtime_error(
+        fmt::format("--exact {}: give NAME or NAME=TOLERANCE, a part of one such as 0.001",
+                    visible_text(text)));
   }
   return counter;
 }
@@ -46,7 +47,8 @@ void append_to_history(const Samples& head, const JudgeFlags& flags) {
     const auto found = head.context.find(key);
     return found == head.context.end() ? std::string() : found->second;
   };
-  HistoryEntry entry{fact("git.commit"), fact("date"), fingerprint(machine_facts(head.context)), {}};
+  HistoryEntry entry{
+      fact("git.commit"), fact("date"), fingerprint(machine_facts(head.context)), {}};
   for (const auto& [name, row] : head.rows) {
     std::vector<double> seconds;
     for (const auto& [moment, value] : row.rounds) {

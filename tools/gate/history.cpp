@@ -31,15 +31,15 @@ constexpr int kVersion = 1;
 /// "2026-11", of a date that begins so.
 std::string month_of(const std::string& date) {
   const bool digits = date.size() >= 7 && date[4] == '-' &&
-                      std::all_of(date.begin(), date.begin() + 7, [](char c) {
-                        return c == '-' || (c >= '0' && c <= '9');
-                      });
+                      std::all_of(date.begin(), date.begin() + 7,
+                                  [](char c) { return c == '-' || (c >= '0' && c <= '9'); });
   return digits ? date.substr(0, 7) : std::string();
 }
 
 void require_whole(const fs::path& directory, const HistoryEntry& entry) {
   const auto lacks = [&](const char* what, const char* remedy) {
-    fail(directory, fmt::format("nothing was appended: head's results have no {}; {}", what, remedy));
+    fail(directory,
+         fmt::format("nothing was appended: head's results have no {}; {}", what, remedy));
   };
   if (entry.commit.empty()) {
     lacks("commit", "run the gate in the repository, or give the program's context git.commit");
@@ -80,7 +80,8 @@ void take_line(const json& line, const Place& place, MachineHistory& history) {
 std::vector<fs::path> sorted_entries(const fs::path& directory) {
   std::vector<fs::path> entries;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(directory, error)) entries.push_back(entry.path());
+  for (const auto& entry : fs::directory_iterator(directory, error))
+    entries.push_back(entry.path());
   if (error) fail(directory, error.message());
   std::sort(entries.begin(), entries.end());
   return entries;
@@ -108,8 +109,8 @@ void append_history(const fs::path& directory, const HistoryEntry& entry) {
   char last = '\n';
   const off_t size = lseek(file.get(), 0, SEEK_END);
   if (size > 0 && pread(file.get(), &last, 1, size - 1) != 1) fail(path, std::strerror(errno));
-  const std::string text = (last == '\n' ? "" : "\n") +
-                           line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+  const std::string text =
+      (last == '\n' ? "" : "\n") + line.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
   write_all(file.get(), text, path);
   if (fsync(file.get()) != 0) fail(path, std::strerror(errno));
 }
@@ -138,7 +139,8 @@ void parse_history(std::string_view text, const std::string& file, MachineHistor
   }
 }
 
-std::vector<MachineHistory> read_history(const fs::path& directory, std::vector<std::string>& torn) {
+std::vector<MachineHistory> read_history(const fs::path& directory,
+                                         std::vector<std::string>& torn) {
   std::error_code ignored;
   if (!fs::exists(directory, ignored)) fail(directory, "no such directory");
   if (!fs::is_directory(directory, ignored)) {

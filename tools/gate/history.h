@@ -13,8 +13,8 @@ namespace breakeven::gate {
 /// One commit's measurement on one machine: a line of a history file.
 struct HistoryEntry {
   std::string commit;
-  std::string date;         ///< ISO 8601, as the results say it
-  std::string fingerprint;  ///< of the machine
+  std::string date;                       ///< ISO 8601, as the results say it
+  std::string fingerprint;                ///< of the machine
   std::map<std::string, double> seconds;  ///< row -> median over rounds, seconds a call
 };
 
@@ -25,7 +25,8 @@ void append_history(const std::filesystem::path& directory, const HistoryEntry& 
 
 /// One row's times on one machine.
 struct Series {
-  std::vector<std::size_t> measurements;  ///< of MachineHistory, ascending; a commit may lack the row
+  std::vector<std::size_t>
+      measurements;  ///< of MachineHistory, ascending; a commit may lack the row
   std::vector<double> seconds;
 };
 
@@ -42,8 +43,8 @@ struct MachineHistory {
 };
 
 /// Reads DIRECTORY/*/*.ndjson; other files are let be. A last line that is torn is passed over, and
-/// its file added to `torn`. Throws std::runtime_error with one line where DIRECTORY is no directory
-/// or has no history, or a line is none: file, line number and what is wrong there.
+/// its file added to `torn`. Throws std::runtime_error with one line where DIRECTORY is no
+/// directory or has no history, or a line is none: file, line number and what is wrong there.
 std::vector<MachineHistory> read_history(const std::filesystem::path& directory,
                                          std::vector<std::string>& torn);
 

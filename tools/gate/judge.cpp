@@ -30,8 +30,8 @@ struct Medians {
 
 /// Seconds of one call below which the clock, not the code, decides.
 double clock_floor(const std::string& name, const ArmRow& base, const ArmRow& head) {
-  const double clock = split_case_name(name).device == "gpu" ? kDeviceClockSeconds
-                                                              : kHostClockSeconds;
+  const double clock =
+      split_case_name(name).device == "gpu" ? kDeviceClockSeconds : kHostClockSeconds;
   const double calls = std::min(base.calls, head.calls);
   return calls > 0 ? kLeastTicks * clock / calls : 0;  // unknown calls: no floor
 }
@@ -102,7 +102,8 @@ class Judge {
     judgement_.two_stages = base.staged && head.staged;
     judgement_.base_files = base.files;
     judgement_.head_files = head.files;
-    const Facts base_machine = machine_facts(base.context), head_machine = machine_facts(head.context);
+    const Facts base_machine = machine_facts(base.context),
+                head_machine = machine_facts(head.context);
     judgement_.base_machine = fingerprint(base_machine);
     judgement_.head_machine = fingerprint(head_machine);
     judgement_.base_commit = fact(base, "git.commit");
@@ -133,8 +134,10 @@ class Judge {
     auto b = base_.rows.begin();
     auto h = head_.rows.begin();
     while (b != base_.rows.end() || h != head_.rows.end()) {
-      const bool only_base = h == head_.rows.end() || (b != base_.rows.end() && b->first < h->first);
-      const bool only_head = b == base_.rows.end() || (h != head_.rows.end() && h->first < b->first);
+      const bool only_base =
+          h == head_.rows.end() || (b != base_.rows.end() && b->first < h->first);
+      const bool only_head =
+          b == base_.rows.end() || (h != head_.rows.end() && h->first < b->first);
       add_row(only_head ? h->first : b->first, only_head ? nullptr : &b->second,
               only_base ? nullptr : &h->second);
       if (!only_head) ++b;
@@ -205,8 +208,7 @@ class Judge {
     rounds.reserve(pairs.size());
     for (const Pair& pair : pairs) rounds.push_back(pair.rounds);
     if (gated) require_rounds(rounds);
-    const std::vector<Decision> decisions =
-        decide(rounds, options_.margins, judgement_.two_stages);
+    const std::vector<Decision> decisions = decide(rounds, options_.margins, judgement_.two_stages);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       take_decision(judgement_.rows[pairs[i].index], decisions[i], gated);
     }
@@ -283,10 +285,11 @@ class Judge {
                       skipped_ == 1 ? "1 row is" : fmt::format("{} rows are", skipped_)));
     }
     if (unsteady_count_ > 0) {
-      add(fmt::format("{} exact counter{} not the same in all rounds of base ({}{}) and not judged: "
-                      "give a tolerance by --exact NAME=TOLERANCE.",
-                      unsteady_count_, unsteady_count_ == 1 ? " is" : "s are",
-                      unsteady_count_ == 1 ? "" : "first ", shortened(unsteady_, 100)));
+      add(fmt::format(
+          "{} exact counter{} not the same in all rounds of base ({}{}) and not judged: "
+          "give a tolerance by --exact NAME=TOLERANCE.",
+          unsteady_count_, unsteady_count_ == 1 ? " is" : "s are",
+          unsteady_count_ == 1 ? "" : "first ", shortened(unsteady_, 100)));
     }
     if (fact(base_, "library_build_type") == "debug" ||
         fact(head_, "library_build_type") == "debug") {

@@ -31,9 +31,9 @@ struct CounterChange {
 struct RowJudgement {
   std::string name;
   Verdict verdict = Verdict::inconclusive;
-  std::string reason;               ///< of MISSING, ERROR, NEW, or why a time was not judged; or empty
-  std::optional<Decision> decision; ///< of rows whose times could be compared
-  double base_seconds = 0;          ///< medians of the judged rounds, where there is a decision
+  std::string reason;  ///< of MISSING, ERROR, NEW, or why a time was not judged; or empty
+  std::optional<Decision> decision;  ///< of rows whose times could be compared
+  double base_seconds = 0;           ///< medians of the judged rounds, where there is a decision
   double head_seconds = 0;
   std::vector<CounterChange> changes;
   std::string accepted;  ///< the reason given in accepted.json, where that covers what happened
@@ -42,15 +42,15 @@ struct RowJudgement {
 
 struct Judgement {
   Margins margins;
-  bool strict = false;       ///< undecided rows refuse the change, too
+  bool strict = false;  ///< undecided rows refuse the change, too
   bool two_stages = false;
   bool times_judged = true;  ///< false: exact counters and budgets only
   std::vector<std::string> base_files, head_files;
   std::string base_machine, head_machine;  ///< fingerprints
   std::string base_commit, head_commit;    ///< "" where the files hold none
-  std::vector<RowJudgement> rows;     ///< in order of their names
-  std::vector<RowJudgement> budgets;  ///< static budgets that changed; CHANGED, NEW or MISSING
-  std::vector<std::string> remarks;   ///< sentences that a reader must know
+  std::vector<RowJudgement> rows;          ///< in order of their names
+  std::vector<RowJudgement> budgets;       ///< static budgets that changed; CHANGED, NEW or MISSING
+  std::vector<std::string> remarks;        ///< sentences that a reader must know
   int exit_code = 0;
 
   std::size_t count(Verdict verdict) const;

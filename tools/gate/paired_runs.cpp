@@ -13,10 +13,10 @@ namespace {
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
 
-constexpr double kShardSeconds = 3;      // of one process: short, so that its twin is near
+constexpr double kShardSeconds = 3;           // of one process: short, so that its twin is near
 constexpr std::size_t kShardBytes = 100'000;  // of names: an argument holds 128 KiB
-constexpr double kFirstCostSeconds = 0.3;  // of a row before it was measured once
-constexpr double kMostRedone = 0.2;        // of all pairs
+constexpr double kFirstCostSeconds = 0.3;     // of a row before it was measured once
+constexpr double kMostRedone = 0.2;           // of all pairs
 constexpr std::array kArms = {Arm::base, Arm::head};
 
 std::size_t index_of(Arm arm) { return arm == Arm::base ? 0 : 1; }
@@ -168,7 +168,8 @@ bool PairedRuns::run_shard(Stage stage, int round, Rows rows) {
     if (base_troubled || head_troubled) {
       for (const Arm arm : kArms) {
         const std::string& trouble = pair[index_of(arm)].trouble;
-        if (!trouble.empty() && !fail_troublemakers(arm, trouble, again, rows, record)) return false;
+        if (!trouble.empty() && !fail_troublemakers(arm, trouble, again, rows, record))
+          return false;
       }
       continue;
     }

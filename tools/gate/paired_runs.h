@@ -19,12 +19,12 @@
 
 namespace breakeven::gate {
 
-/// In each round the rows are shuffled and cut into shards of a few seconds; for each shard one fresh
-/// process of base and one of head run one after the other, in an order that chance decides. So
-/// what drifts hits both alike, and a round is an independent sample. Rows that one program alone
-/// has are measured in the first round only. What a row fails in, is its own: a process that crashes
-/// or hangs is tried row by row, the rows that do it fail and are left out from then on, the others
-/// are measured without them.
+/// In each round the rows are shuffled and cut into shards of a few seconds; for each shard one
+/// fresh process of base and one of head run one after the other, in an order that chance decides.
+/// So what drifts hits both alike, and a round is an independent sample. Rows that one program
+/// alone has are measured in the first round only. What a row fails in, is its own: a process that
+/// crashes or hangs is tried row by row, the rows that do it fail and are left out from then on,
+/// the others are measured without them.
 class PairedRuns {
  public:
   /// References outlive this. Every finished shard is appended to the journal.

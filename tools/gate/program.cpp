@@ -33,11 +33,20 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
+/// The last line of errors that isn't Google Benchmark's word about its own build.
+std::string last_words(const std::string& errors) {
+  const std::vector<std::string> lines = lines_of(errors);
+  const auto found = std::find_if(lines.rbegin(), lines.rend(), [](const std::string& line) {
+    return !line.starts_with("***WARNING***");
+  });
+  return found == lines.rend() ? std::string() : last_line(*found);
+}
+
 /// "ended by signal 6 (SIGABRT): last words", or "" where it ended well.
 std::string trouble_of(const Process& process) {
   const Ending& ending = *process.ending();
   if (ending.signal == 0 && ending.exit_code == 0) return {};
-  const std::string words = last_line(process.errors());
+  const std::string words = last_words(process.errors());
   std::string how = describe(ending);
   how.replace(0, std::string("worker").size(), "the process");
   return words.empty() ? how : fmt::format("{}: {}", how, words);
@@ -109,9 +118,8 @@ Program::Program(std::string path, std::vector<std::string> arguments, const std
   if (!filter.empty()) wanted.push_back("--benchmark_filter=" + filter);
   const std::vector<std::string> names = list(wanted);
   if (!names.empty() && names.front().starts_with("--benchmark")) {
-    throw std::runtime_error(
-        fmt::format("{}: repeats its flags instead of listing rows: no Google Benchmark program",
-                    path_));
+    throw std::runtime_error(fmt::format(
+        "{}: repeats its flags instead of listing rows: no Google Benchmark program", path_));
   }
   for (const std::string& name : names) {
     std::vector<std::string>& listed = listed_[case_identity(name)];
@@ -171,7 +179,8 @@ ProgramRun Program::execute(const std::vector<std::string>& rows, int repetition
   std::vector<std::string> names;
   for (const std::string& row : rows) {
     const auto found = listed_.find(row);
-    if (found != listed_.end()) names.insert(names.end(), found->second.begin(), found->second.end());
+    if (found != listed_.end())
+      names.insert(names.end(), found->second.begin(), found->second.end());
   }
   std::vector<std::string> command = {path_};
   command.insert(command.end(), arguments_.begin(), arguments_.end());

@@ -13,7 +13,7 @@ namespace breakeven::gate {
 
 struct ProgramSettings {
   int repetitions = 3;
-  double min_time_seconds = 0.05;  ///< of a repetition
+  double min_time_seconds = 0.05;                                ///< of a repetition
   std::chrono::milliseconds timeout = std::chrono::minutes(10);  ///< of a process
 };
 

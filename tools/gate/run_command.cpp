@@ -144,8 +144,8 @@ class GateRun {
     }
     interruptible(interrupt_, [&] {
       base_ = std::make_unique<Program>(base_path_, options_.arguments, options_.filter, settings);
-      head_ = std::make_unique<Program>(options_.head, options_.arguments, options_.filter,
-                                        settings);
+      head_ =
+          std::make_unique<Program>(options_.head, options_.arguments, options_.filter, settings);
       return true;
     });
     if (base_->rows().empty() && head_->rows().empty()) {
@@ -167,9 +167,9 @@ class GateRun {
     names.insert(head_->rows().begin(), head_->rows().end());
     const int needed = rounds_needed(names.size(), Margins{}.discovery_rate);
     if (options_.rounds > 0 && options_.rounds < rounds_needed(1, Margins{}.screening_p)) {
-      throw std::runtime_error(fmt::format(
-          "--rounds {}: too few to find any row conspicuous; {} are needed", options_.rounds,
-          rounds_needed(1, Margins{}.screening_p)));
+      throw std::runtime_error(
+          fmt::format("--rounds {}: too few to find any row conspicuous; {} are needed",
+                      options_.rounds, rounds_needed(1, Margins{}.screening_p)));
     }
     const int rounds = options_.rounds > 0 ? options_.rounds : std::max(kLeastRounds, needed + 1);
     std::map<std::string, int> rows;
@@ -184,10 +184,9 @@ class GateRun {
     }
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     run_id_ = hash_text(fmt::format("{} {}", now, getpid()));
-    return Journal::create(directory_.journal(), {{"gate", 1},
-                                                  {"run", run_id_},
-                                                  {"options", options_},
-                                                  {"programs", hashes_}});
+    return Journal::create(
+        directory_.journal(),
+        {{"gate", 1}, {"run", run_id_}, {"options", options_}, {"programs", hashes_}});
   }
 
   std::array<std::string, 2> results() const {
@@ -274,8 +273,8 @@ int run_command(const RunOptions& options) {
     }
     plan = read_journal(directory.journal(), [](const json&) {});
     if (!plan.is_object() || !plan.contains("options")) {
-      throw std::runtime_error(fmt::format("--resume: {} is not a journal of `gate run`",
-                                           directory.journal().string()));
+      throw std::runtime_error(
+          fmt::format("--resume: {} is not a journal of `gate run`", directory.journal().string()));
     }
   }
   const RunOptions whole = options.resume ? resumed(options, plan) : options;

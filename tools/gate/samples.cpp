@@ -34,9 +34,8 @@ class Reader {
   void read(std::string_view text, const std::string& file) {
     const int index = static_cast<int>(samples_.files.size());
     samples_.files.push_back(file);
-    const Results results = visit_rows(text, file, &keys_, [&](Row& row, const Place& place) {
-      take(row, index, place);
-    });
+    const Results results = visit_rows(
+        text, file, &keys_, [&](Row& row, const Place& place) { take(row, index, place); });
     if (index == 0) {
       samples_.context = results.context;
       const auto run = results.context.find("gate.run");
@@ -46,9 +45,9 @@ class Reader {
     const std::string differs =
         machine_difference(machine_facts(samples_.context), machine_facts(results.context));
     if (differs.empty()) return;
-    throw std::runtime_error(visible_text(fmt::format(
-        "{}: of another machine than {} ({}): give files of one machine for each side", file,
-        samples_.files.front(), differs)));
+    throw std::runtime_error(visible_text(
+        fmt::format("{}: of another machine than {} ({}): give files of one machine for each side",
+                    file, samples_.files.front(), differs)));
   }
 
   /// Medians of the repetitions of each round.
@@ -114,8 +113,8 @@ class Reader {
 
   void check_arm(const std::string& text, const Place& place) const {
     if (text == arm_word(arm_)) return;
-    place.at("arm").fail(fmt::format(
-        "is \"{}\", but this file was given as {}: exchange them", text, arm_word(arm_)));
+    place.at("arm").fail(fmt::format("is \"{}\", but this file was given as {}: exchange them",
+                                     text, arm_word(arm_)));
   }
 
   Stage stage_of(const std::string& text, const Place& place) {

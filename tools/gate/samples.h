@@ -17,7 +17,7 @@ namespace breakeven::gate {
 enum class Arm { base, head };
 enum class Stage { screening, confirmation };
 
-std::string_view arm_word(Arm arm);      ///< "base", "head": key "arm" of a row
+std::string_view arm_word(Arm arm);        ///< "base", "head": key "arm" of a row
 std::string_view stage_word(Stage stage);  ///< "screening", "confirmation": key "stage"
 
 /// A counter that must be equal: no noise, so no statistics.
@@ -71,10 +71,10 @@ void for_each_pair(const ArmRow& base, const ArmRow& head, Visit visit) {
 
 struct Samples {
   std::vector<std::string> files;
-  Facts context;                      ///< of the first file
-  bool staged = false;                ///< some row names its stage: `gate run` wrote it
-  std::size_t rounds = 0;             ///< of files without stages: in all
-  std::string run;                    ///< its context's "gate.run"; "" elsewhere
+  Facts context;                       ///< of the first file
+  bool staged = false;                 ///< some row names its stage: `gate run` wrote it
+  std::size_t rounds = 0;              ///< of files without stages: in all
+  std::string run;                     ///< its context's "gate.run"; "" elsewhere
   std::map<std::string, ArmRow> rows;  ///< by identity
 };
 

@@ -87,16 +87,18 @@ void print(const Selftest& selftest, const SelftestOptions& options) {
     if (!row.gateable) not_gateable.push_back(row.name);
   }
   fmt::print("{}\n", table(lines, 1));
-  fmt::print("noise of a row, between two runs of one program: {} in half of the rows, {} in nine of "
-             "ten\n",
-             format_percent(quantile(noises, 0.5)), format_percent(quantile(noises, 0.9)));
+  fmt::print(
+      "noise of a row, between two runs of one program: {} in half of the rows, {} in nine of "
+      "ten\n",
+      format_percent(quantile(noises, 0.5)), format_percent(quantile(noises, 0.9)));
   const auto slowdown_text = [&](double share) {
     const double slowdown = quantile(slowdowns, share);
     return detectable_text(slowdown < 1 ? std::optional(slowdown) : std::nullopt);
   };
-  fmt::print("smallest slowdown found in 8 of 10 gates: {} in half of the rows, {} in nine of "
-             "ten\n",
-             slowdown_text(0.5), slowdown_text(0.9));
+  fmt::print(
+      "smallest slowdown found in 8 of 10 gates: {} in half of the rows, {} in nine of "
+      "ten\n",
+      slowdown_text(0.5), slowdown_text(0.9));
   fmt::print("verdicts on the program against itself:");
   for (const auto& [verdict, count] : verdicts) fmt::print(" {} {}", count, verdict_word(verdict));
   fmt::print("\nfalse REGRESSED of a row, its rounds' signs flipped at random: {}\n",

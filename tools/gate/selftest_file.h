@@ -15,9 +15,10 @@ namespace breakeven::gate {
 
 struct SelftestRow {
   std::string name;
-  double noise = 0;                  ///< of its log ratios, both arms the same program
-  std::optional<double> detectable;  ///< smallest slowdown found in 8 of 10 runs; absent: above 50 %
-  bool gateable = true;              ///< noise at most 20 %
+  double noise = 0;  ///< of its log ratios, both arms the same program
+  std::optional<double>
+      detectable;        ///< smallest slowdown found in 8 of 10 runs; absent: above 50 %
+  bool gateable = true;  ///< noise at most 20 %
   Verdict verdict = Verdict::inconclusive;
 };
 

@@ -37,7 +37,8 @@ class GateSandbox : public Sandbox {
   }
 
   std::vector<std::string> gate_arguments(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"gate",   "run",  "--base", file("base").string(),
+    std::vector<std::string> arguments = {"gate",   "run",
+                                          "--base", file("base").string(),
                                           "--head", file("head").string(),
                                           "-o",     out_directory().string()};
     arguments.insert(arguments.end(), more.begin(), more.end());
