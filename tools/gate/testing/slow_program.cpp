@@ -24,6 +24,7 @@
 #include <numeric>
 #include <optional>
 #include <regex>
+#include <sstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -140,8 +141,7 @@ class Chase {
   }
   static std::string name(std::size_t level) { return memory_name("memory_chase", level); }
   void work(std::size_t units) {
-    constexpr std::size_t kLoads = 4;
-    for (std::size_t i = 0; i < units * kLoads; ++i) at_ = next_[at_];
+    for (std::size_t i = 0; i < 4 * units; ++i) at_ = next_[at_];
     benchmark::DoNotOptimize(at_);
   }
 
@@ -181,11 +181,8 @@ std::string environment(const char* key) {
 
 std::vector<std::string> parts(const std::string& text) {
   std::vector<std::string> result;
-  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    result.push_back(text.substr(begin, end - begin));
-    begin = end + 1;
-  }
+  std::istringstream stream(text);
+  for (std::string part; std::getline(stream, part, ',');) result.push_back(part);
   return result;
 }
 
@@ -215,7 +212,7 @@ class Faults {
       throw std::runtime_error("SLOW_PCT: give one figure, or one for each part of SLOW_NAME");
     }
     for (std::size_t i = 0; i < names.size(); ++i) {
-      const std::string percent = percents.empty() ? "10" : percents[percents.size() == 1 ? 0 : i];
+      const std::string percent = percents.empty() ? "10" : percents[i % percents.size()];
       add("SLOW_NAME", names[i], [units = units_of(percent)](Behaviour& b) { b.units = units; });
     }
     add("SLOW_CRASH", environment("SLOW_CRASH"), [](Behaviour& b) { b.crash = true; });
