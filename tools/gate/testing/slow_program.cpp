@@ -82,8 +82,7 @@ class Chain {
   typename Step::Value value_ = 1;
 };
 
-// Memory: passes over buffers that fit into one cache or another. A call goes on where the last one
-// ended, so that each is like the others.
+// Memory: passes over buffers of many sizes; a call goes on where the last one ended.
 constexpr std::array<std::size_t, kLevels> kKibibytes = {16,   64,   256,  1024,
                                                          2048, 4096, 8192, 16384};
 constexpr std::size_t kBlock = 256;  // words of a unit: 2 KiB
@@ -292,8 +291,7 @@ benchmark::internal::Benchmark* add_row(std::size_t level, Faults& faults) {
       name.c_str(), [=](benchmark::State& state) { measure<Kernel>(state, level, behaviour); });
 }
 
-/// One kind after another, then all of them again with more work. Names with a suffix of Google
-/// Benchmark's, and different units of time, as real programs have them.
+/// All kinds, then again with more work; suffixes and units of time as real programs have them.
 void add_row(std::size_t row, Faults& faults) {
   const std::size_t level = row / kKinds;
   switch (row % kKinds) {
