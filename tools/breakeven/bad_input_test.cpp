@@ -26,7 +26,11 @@ class BadInput : public Sandbox {
 TEST_F(BadInput, UnknownCommandsAndFlags) {
   expect_refused(breakeven({}), {"no command", "run", "report"});
   expect_refused(breakeven({"measure"}), {"measure", "no such command", "verify"});
-  expect_refused(breakeven({"gate"}), {"gate", "no such command"});
+  expect_refused(breakeven({"gate"}), {"gate: no command given", "judge"});
+  expect_refused(breakeven({"gate", "guess"}), {"gate guess: no such command", "judge"});
+  for (const char* command : {"run", "judge", "selftest", "history"}) {
+    expect_refused(breakeven({"gate", command, "--bogus"}), {"--bogus", command, "--help"});
+  }
   expect_refused(breakeven({"--fast"}), {"--fast"});
   for (const char* command : {"run", "verify", "list", "doctor", "peak", "report"}) {
     expect_refused(breakeven({command, "--bogus"}), {"--bogus", command, "--help"});

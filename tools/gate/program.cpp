@@ -95,6 +95,7 @@ ProgramRun parse_program_output(const std::string& text, const std::string& prog
   std::set<std::string> repeated;
   for (const json& row : document["benchmarks"]) {
     if (!row.is_object()) place.at("benchmarks").fail("holds something that is not an object");
+    if (run_name(row).empty()) place.at("benchmarks").fail("holds a row without a name");
     if (!is_aggregate(row)) repeated.insert(run_name(row));
   }
   for (json& row : document["benchmarks"]) {

@@ -19,7 +19,8 @@ RowJudgement gating_row(std::string name, Verdict verdict) {
 /// One row for each form of an entry, and one that needs two of them.
 Judgement refused_change() {
   Judgement judgement;
-  judgement.rows = {gating_row("a/counter", Verdict::changed), gating_row("a/gone", Verdict::missing),
+  judgement.rows = {gating_row("a/counter", Verdict::changed),
+                    gating_row("a/gone", Verdict::missing),
                     gating_row("a/slow", Verdict::regressed)};
   judgement.rows[0].changes = {{"kernel_launches", 8, 12, true}, {"allocations", 2, 1, true}};
   judgement.rows[2].decision = Decision{};

@@ -28,10 +28,13 @@ struct Target {
   void (*run)(std::string_view input);
 };
 
-constexpr Target kTargets[] = {{"accepted", fuzz_accepted}, {"budgets", fuzz_budgets},
-                               {"journal", fuzz_journal},   {"judge", fuzz_judge},
+constexpr Target kTargets[] = {{"accepted", fuzz_accepted},
+                               {"budgets", fuzz_budgets},
+                               {"journal", fuzz_journal},
+                               {"judge", fuzz_judge},
                                {"program_output", fuzz_program_output},
-                               {"results", fuzz_results},   {"selftest", fuzz_selftest}};
+                               {"results", fuzz_results},
+                               {"selftest", fuzz_selftest}};
 
 std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -94,7 +97,7 @@ TEST_P(FuzzReplay, Mutations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, FuzzReplay, testing::ValuesIn(kTargets),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& test) { return std::string(test.param.name); });
 
 TEST(Mutation, TokensAddUpToTheirText) {
   const std::string text = R"({"a\"b": [1.5e-3, true, null], "open)";
