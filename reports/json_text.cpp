@@ -76,6 +76,8 @@ std::string read_text(const std::filesystem::path& path, std::string_view what) 
   std::ifstream in(path, std::ios::binary);
   if (!in) place.fail(fmt::format("can't read: {}", std::strerror(errno)));
   std::string text;
+  const auto size = std::filesystem::file_size(path, error);  // of a pipe there is none
+  if (!error && size <= kLargestFileBytes) text.reserve(size + 1);
   std::array<char, 1 << 16> block;
   while (in.read(block.data(), block.size()), in.gcount() > 0) {
     text.append(block.data(), static_cast<std::size_t>(in.gcount()));

@@ -20,25 +20,27 @@ namespace {
 
 using nlohmann::json;
 
-// Keys of a row that have a meaning of their own; every other number is a counter.
+// Keys of a row that have a meaning of their own; every other number is a counter. The first
+// kReadRowKeys of them are read even where only some counters are.
+constexpr std::size_t kReadRowKeys = 15;
 constexpr std::array<std::string_view, 25> kRowKeys = {"name",
                                                        "run_name",
                                                        "run_type",
-                                                       "family_index",
-                                                       "threads",
-                                                       "per_family_instance_index",
-                                                       "repetitions",
                                                        "iterations",
                                                        "repetition_index",
                                                        "real_time",
-                                                       "cpu_time",
                                                        "time_unit",
                                                        "round",
-                                                       "process",
                                                        "error_occurred",
                                                        "error_message",
                                                        "skipped",
                                                        "skip_message",
+                                                       "threads",
+                                                       "cpu_time",
+                                                       "process",
+                                                       "family_index",
+                                                       "per_family_instance_index",
+                                                       "repetitions",
                                                        "big_o",
                                                        "rms",
                                                        "aggregate_name",
@@ -114,6 +116,14 @@ void read_times(const json& object, const Place& place, Row& row) {
   if (object.contains("cpu_time")) {
     row.cpu_seconds = seconds_at(object, "cpu_time", unit, true, place);
   }
+}
+
+/// Whether read_row() looks at a key of a row, where it is not asked for all.
+bool is_read(const json& key, const RowKeys& wanted) {
+  const std::string& name = key.get_ref<const std::string&>();
+  const auto first_unread = kRowKeys.begin() + kReadRowKeys;
+  return std::find(kRowKeys.begin(), first_unread, name) != first_unread ||
+         std::find(wanted.begin(), wanted.end(), name) != wanted.end();
 }
 
 Row read_row(const json& object, const RowKeys* wanted, const Place& place) {
@@ -239,6 +249,7 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
   // Rows are taken where they end and dropped, so that a file costs no more than its text.
   const auto each = [&](int depth, json::parse_event_t event, json& parsed) {
     using Event = json::parse_event_t;
+    if (depth == 3 && event == Event::key && in_rows && wanted) return is_read(parsed, *wanted);
     if (depth == 1) {
       if (event == Event::key) section = parsed.get<std::string>();
       in_rows = event == Event::array_start && section == "benchmarks";

@@ -11,7 +11,7 @@ constexpr std::array kHelps = {
 usage: breakeven gate COMMAND [options]
 
 commands
-  run        measure two builds of a Google Benchmark program in turns, and judge
+  run        measure two builds of a program in turns, and judge
   judge      judge results files
   selftest   what slowdown this machine can see
   history    at which commits rows changed
@@ -31,12 +31,12 @@ what to measure
   --head BIN       the one to judge: any Google Benchmark programs
   --base-ref REV   build the merge base of this git revision and HEAD instead,
   --build COMMAND  by this command, in a work tree in the directory of -o
-  --filter RE      only rows that this matches, as --benchmark_filter does
+  --filter RE      only rows that this matches, as `--benchmark_filter` does
   -- ARGUMENTS     given to both programs
 
 how
   --rounds N       of fresh processes; default 12, more of more than 102 rows
-  --confirm N      fresh rounds of conspicuous rows; default 12, 24 of noisy ones
+  --confirm N      fresh rounds of conspicuous rows; default 12, 24 where noisy
   --repetitions N  of a row in a process; default 3
   --min-time S     seconds of a repetition; default 0.05
   --timeout TIME   of a process; default 10m
@@ -60,8 +60,8 @@ where
   --title TEXT     of the verdict; tells apart several gates of one change
   --resume         go on with the unfinished run of this -o
 
-exit status: 0 no regression; 1 regression; 2 usage; 3 a row missing or in error,
-or nothing comparable; 4 undecided, with --strict; 130 interrupted
+exit status: 0 no regression; 1 regression; 2 usage; 3 a row missing or in
+error, or nothing comparable; 4 undecided, with --strict; 130 interrupted
 )"},
     CommandHelp{"gate judge",
                 R"(breakeven gate judge - judge results files
@@ -79,8 +79,8 @@ usage: breakeven gate judge BASE... --head HEAD... [options]
                    machine
   --allow-mismatch compare times of two machines all the same
   -o, --out DIR    verdict.json, verdict.md and junit.xml
-  --store DIR      keep HEAD as the baseline of its machine, unless it is refused;
-                   without BASE: the first one
+  --store DIR      keep HEAD as the baseline of its machine, unless it is
+                   refused; without BASE: the first one
 
 exit status: as of `breakeven gate run`; 5 another machine
 )"},
@@ -94,7 +94,7 @@ usage: breakeven gate selftest --bin BIN [options] [-- ARGUMENTS]
   --rounds N       default 20
   --repetitions N, --min-time S, --timeout TIME, --delta X, --seed N
                    as in `breakeven gate run`
-  -o, --out FILE   default selftest.json; for --selftest of run and judge
+  -o, --out FILE   default selftest.json; for `--selftest` of run and judge
 
 exit status: 0; 2 usage; 130 interrupted
 )"},

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 #include <vector>
@@ -20,8 +21,24 @@ std::string dumped(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
+using Numbers = std::map<Moment, int>;
+
+/// The rounds of screening, numbered through: confirmation's rows were chosen for what they showed.
+Numbers number_rounds(const Samples& samples) {
+  Numbers numbers;
+  for (const auto& [name, row] : samples.rows) {
+    for (const auto& [moment, seconds] : row.rounds) {
+      if (moment.stage == Stage::screening) numbers.emplace(moment, 0);
+    }
+  }
+  int next = 0;
+  for (auto& [moment, number] : numbers) number = next++;
+  return numbers;
+}
+
 /// The rows of one benchmark, or of its failure.
-void append_rows(const std::string& name, const ArmRow& row, std::string& text) {
+void append_rows(const std::string& name, const ArmRow& row, const Numbers& numbers,
+                 std::string& text) {
   const auto append = [&](const json& object) {
     text += (text.empty() ? "\n" : ",\n") + dumped(object);
   };
@@ -32,18 +49,27 @@ void append_rows(const std::string& name, const ArmRow& row, std::string& text) 
     append(common);
     return;
   }
-  for (const auto& [counter, exact] : row.exact) {
-    if (exact.steady) common[counter] = exact.value;
-  }
+  const bool steady = std::all_of(row.exact.begin(), row.exact.end(),
+                                  [](const auto& one) { return one.second.steady(); });
+  bool first = true;
   for (const auto& [moment, seconds] : row.rounds) {
-    if (moment.stage == Stage::confirmation) continue;  // chosen for what they showed
+    const auto number = numbers.find(moment);
+    if (number == numbers.end()) continue;
     json object = common;
-    object["round"] = moment.round;
+    object["round"] = number->second;
     object["repetition_index"] = 0;
     if (row.calls > 0) object["iterations"] = row.calls;
     object["real_time"] = seconds * 1e9;
     object["time_unit"] = "ns";
+    for (const auto& [counter, exact] : row.exact) object[counter] = exact.least;
     append(object);
+    // What varied is found to vary again: a second repetition of the same time tells the most.
+    if (first && !steady) {
+      object["repetition_index"] = 1;
+      for (const auto& [counter, exact] : row.exact) object[counter] = exact.most;
+      append(object);
+    }
+    first = false;
   }
 }
 
@@ -69,8 +95,9 @@ void store_baseline(const fs::path& directory, const Samples& samples) {
     if (key == "breakeven_schema" || key == "gate.run") continue;
     context[key] = value;
   }
+  const Numbers numbers = number_rounds(samples);
   std::string rows;
-  for (const auto& [name, row] : samples.rows) append_rows(name, row, rows);
+  for (const auto& [name, row] : samples.rows) append_rows(name, row, numbers, rows);
   write_file_atomically(
       path, fmt::format("{{\"context\": {},\n\"benchmarks\": [{}]}}\n", dumped(context), rows));
 }
@@ -86,11 +113,17 @@ std::string missing_baseline(const fs::path& directory, const Samples& head) {
   for (std::size_t i = 0; i < std::min<std::size_t>(there.size(), 5); ++i) {
     list += (i == 0 ? "" : ", ") + visible_text(there[i]);
   }
+  if (there.size() > 5) list += ", …";
+  const std::string others = there.empty() ? "is none at all"
+                             : there.size() == 1
+                                 ? "is one of another: " + list
+                                 : fmt::format("are {} of others: {}", there.size(), list);
   return fmt::format(
-      "{}: no stored baseline of head's machine ({}); there {}; --store {} keeps one",
-      directory.string(), fingerprint(machine_facts(head.context)),
-      there.empty() ? "is none at all" : fmt::format("are {} others: {}", there.size(), list),
-      shell_word(directory.string()));
+      "{}: no stored baseline of head's machine ({}); there {}; `gate judge --head FILE --store "
+      "{}`, "
+      "without BASE, keeps a first one",
+      visible_text(directory.string()), fingerprint(machine_facts(head.context)), others,
+      shell_word(visible_text(directory.string())));
 }
 
 }  // namespace breakeven::gate

@@ -59,6 +59,16 @@ void append_to_history(const Samples& head, const JudgeFlags& flags) {
   append_history(flags.history, entry);
 }
 
+void take_selftest(const std::string& file, const Facts& context, JudgeOptions& options) {
+  Selftest selftest = read_selftest(file);
+  options.too_noisy = std::move(selftest.not_gateable);
+  const std::string differs = machine_difference(selftest.machine, machine_facts(context));
+  if (differs.empty()) return;
+  options.remarks.push_back(fmt::format(
+      "{} is of another machine ({}): which rows are too noisy to gate may differ here.",
+      visible_text(file), differs));
+}
+
 }  // namespace
 
 std::vector<ExactCounter> exact_counters(const JudgeFlags& flags) {
@@ -87,7 +97,7 @@ JudgeOptions judge_options(const JudgeFlags& flags, const Facts& context) {
           flags.accepted));
     }
   }
-  if (!flags.selftest.empty()) options.too_noisy = read_selftest(flags.selftest).not_gateable;
+  if (!flags.selftest.empty()) take_selftest(flags.selftest, context, options);
   if (!flags.base_budgets.empty()) {
     options.budgets = compare_budgets(flags.base_budgets, flags.head_budgets);
     options.budgets_compared = true;
@@ -98,7 +108,12 @@ JudgeOptions judge_options(const JudgeFlags& flags, const Facts& context) {
 int deliver(const Judgement& judgement, const Samples& head, const JudgeFlags& flags,
             const fs::path& directory) {
   if (!directory.empty()) {
-    fs::create_directories(directory);
+    std::error_code error;
+    fs::create_directories(directory, error);
+    if (error) {
+      throw std::runtime_error(visible_text(fmt::format("-o {}: can't make that directory: {}",
+                                                        directory.string(), error.message())));
+    }
     write_file_atomically(directory / "verdict.json", verdict_json(judgement));
     write_file_atomically(directory / "verdict.md", verdict_markdown(judgement, flags.title));
     write_file_atomically(directory / "junit.xml", verdict_junit(judgement, flags.title));

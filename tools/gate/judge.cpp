@@ -59,8 +59,10 @@ void settle(RowJudgement& row, Verdict verdict, std::string reason, bool gates) 
 Presence settle_presence(const ArmRow* base, const ArmRow* head, RowJudgement& row) {
   const bool base_works = base && base->failure.empty();
   if (!head) {
-    settle(row, Verdict::missing, base_works ? "not in head" : "failed in base, not in head",
-           base_works);
+    const char* const before = base_works      ? ""
+                               : base->skipped ? "skipped in base, "
+                                               : "failed in base, ";
+    settle(row, Verdict::missing, fmt::format("{}not in head", before), base_works);
   } else if (!head->failure.empty() && !head->skipped) {
     settle(row, Verdict::error, head->failure, true);
   } else if (head->skipped) {
@@ -77,8 +79,7 @@ Presence settle_presence(const ArmRow* base, const ArmRow* head, RowJudgement& r
 }
 
 /// A row that head could not measure in every round that base could is no row to trust.
-bool settle_rounds(const ArmRow& base, const ArmRow& head, const PairedRounds& pairs,
-                   RowJudgement& row) {
+bool settle_rounds(const ArmRow& base, const PairedRounds& pairs, RowJudgement& row) {
   const std::size_t paired = pairs.screening.size() + pairs.confirmation.size();
   if (paired < base.rounds.size()) {
     settle(row, Verdict::error,
@@ -86,12 +87,25 @@ bool settle_rounds(const ArmRow& base, const ArmRow& head, const PairedRounds& p
     return true;
   }
   if (pairs.screening.empty()) {
-    settle(row, Verdict::added,
-           fmt::format("base has it in none of head's {} rounds", head.rounds.size()), false);
+    settle(row, Verdict::error, "has fresh rounds, but none of screening", true);
     return true;
   }
   return false;
 }
+
+/// Exact counters that could not be judged.
+struct Unjudged {
+  std::size_t count = 0;
+  std::string first;
+
+  void add(const std::string& counter, const std::string& row) {
+    if (count++ == 0) first = fmt::format("{} of {}", counter, row);
+  }
+  std::string subject() const {
+    return fmt::format("{} exact counter{}", count, count == 1 ? " is" : "s are");
+  }
+  std::string example() const { return (count == 1 ? "" : "first ") + shortened(first, 100); }
+};
 
 class Judge {
  public:
@@ -109,6 +123,9 @@ class Judge {
     judgement_.base_commit = fact(base, "git.commit");
     judgement_.head_commit = fact(head, "git.commit");
     difference_ = machine_difference(base_machine, head_machine);
+    machine_known_ = std::any_of(base_machine.begin(), base_machine.end(), [&](const auto& fact) {
+      return head_machine.contains(fact.first);
+    });
     judgement_.times_judged =
         !options.counters_only && (difference_.empty() || options.allow_mismatch);
   }
@@ -165,11 +182,17 @@ class Judge {
     if (!row.changes.empty()) row.verdict = Verdict::changed;
     row.gates = std::any_of(row.changes.begin(), row.changes.end(),
                             [](const CounterChange& change) { return change.worse; });
-    comparable_ += judgement_.times_judged || !base.exact.empty() ? 1 : 0;
+    comparable_ += judgement_.times_judged || has_exact(base, head) ? 1 : 0;
     if (!judgement_.times_judged) return;
     PairedRounds pairs = pair_rounds(base, head);
-    if (settle_rounds(base, head, pairs, row)) return;
+    if (settle_rounds(base, pairs, row)) return;
     pairs_.push_back({judgement_.rows.size(), std::move(pairs)});
+  }
+
+  bool has_exact(const ArmRow& base, const ArmRow& head) const {
+    return std::any_of(options_.exact.begin(), options_.exact.end(), [&](const auto& counter) {
+      return base.exact.contains(counter.name) && head.exact.contains(counter.name);
+    });
   }
 
   std::vector<CounterChange> counter_changes(const std::string& name, const ArmRow& base,
@@ -178,14 +201,19 @@ class Judge {
     for (const ExactCounter& counter : options_.exact) {
       const auto before = base.exact.find(counter.name);
       const auto after = head.exact.find(counter.name);
-      if (before == base.exact.end() || after == head.exact.end()) continue;
-      const double b = before->second.value, h = after->second.value;
-      if (!before->second.steady && counter.tolerance == 0) {
-        if (unsteady_.empty()) unsteady_ = fmt::format("{} of {}", counter.name, name);
-        ++unsteady_count_;
+      if (before == base.exact.end()) continue;
+      if (after == head.exact.end()) {
+        gone_.add(counter.name, name);
         continue;
       }
-      const bool wavers = !after->second.steady && counter.tolerance == 0;
+      const ExactValue &was = before->second, &is = after->second;
+      if (!was.steady() && counter.tolerance == 0) {
+        unsteady_.add(counter.name, name);
+        continue;
+      }
+      const bool wavers = !is.steady() && counter.tolerance == 0;
+      // Of what a tolerance allows to vary, the least: other work on the machine only adds to it.
+      const double b = was.least, h = wavers ? is.most : is.least;
       if (!wavers && std::abs(h - b) <= counter.tolerance * std::abs(b)) continue;
       // Another amount of work is another row, whichever way it went.
       changes.push_back({counter.name, b, h, wavers || h > b || counter.name == "flops"});
@@ -225,20 +253,19 @@ class Judge {
       throw std::runtime_error(
           fmt::format("a row has more than {} rounds: judge fewer files at once", kMostRounds));
     }
-    const auto require = [&](std::size_t rounds, std::size_t tests, double rate, const char* kind) {
-      const int needed = rounds_needed(tests, rate);
+    const auto require = [&](std::size_t rounds, std::size_t of, int needed, const char* kind) {
       if (rounds == 0 || rounds >= static_cast<std::size_t>(needed)) return;
       throw std::runtime_error(fmt::format(
-          "too few rounds: {} {}{} of {} {} can't show any to be slower; {} are needed (or "
+          "too few rounds: {} {}{} of {} {} can't show one of them to be slower; {} are needed (or "
           "--counters-only, to judge exact counters alone)",
-          rounds, kind, rounds == 1 ? "round" : "rounds", tests, tests == 1 ? "row" : "rows",
-          needed));
+          rounds, kind, rounds == 1 ? "round" : "rounds", of, of == 1 ? "row" : "rows", needed));
     };
+    const double rate = options_.margins.discovery_rate;
     if (judgement_.two_stages) {
-      require(screening, 1, options_.margins.screening_p, "screening ");
-      require(confirmation, confirmed, options_.margins.discovery_rate, "confirmation ");
+      require(screening, rows.size(), rounds_needed(1, options_.margins.screening_p), "screening ");
+      require(confirmation, confirmed, rounds_needed(confirmed, rate), "confirmation ");
     } else {
-      require(screening, rows.size(), options_.margins.discovery_rate, "");
+      require(screening, rows.size(), rounds_needed(rows.size(), rate), "");
     }
   }
 
@@ -259,6 +286,7 @@ class Judge {
     }
     row.decision = decision;
     row.decision->verdict = verdict;
+    row.told_only = !gated;
     if (verdict == Verdict::regressed) {
       row.verdict = verdict;
       row.gates = row.gates || gated;
@@ -274,7 +302,7 @@ class Judge {
                       options_.allow_mismatch ? "times were compared all the same, so differences "
                                                 "of the machines count as changes"
                                               : "times were not compared"));
-    } else if (judgement_.base_machine.empty() && judgement_.times_judged) {
+    } else if (!machine_known_ && judgement_.times_judged) {
       add("The files don't say which machine they are of: that it is one is taken on trust.");
     }
     if (judgement_.times_judged && (base_.run.empty() || base_.run != head_.run)) {
@@ -284,13 +312,17 @@ class Judge {
       add(fmt::format("{} left out, which head skips and base has no time of either.",
                       skipped_ == 1 ? "1 row is" : fmt::format("{} rows are", skipped_)));
     }
-    if (unsteady_count_ > 0) {
-      add(fmt::format(
-          "{} exact counter{} not the same in all rounds of base ({}{}) and not judged: "
-          "give a tolerance by --exact NAME=TOLERANCE.",
-          unsteady_count_, unsteady_count_ == 1 ? " is" : "s are",
-          unsteady_count_ == 1 ? "" : "first ", shortened(unsteady_, 100)));
+    if (unsteady_.count > 0) {
+      add(
+          fmt::format("{} not the same in all rounds of base ({}) and not judged: give a tolerance "
+                      "by --exact NAME=TOLERANCE.",
+                      unsteady_.subject(), unsteady_.example()));
     }
+    if (gone_.count > 0) {
+      add(fmt::format("{} in base, but not in head ({}), and not judged.", gone_.subject(),
+                      gone_.example()));
+    }
+    for (const std::string& line : options_.remarks) add(line);
     if (fact(base_, "library_build_type") == "debug" ||
         fact(head_, "library_build_type") == "debug") {
       add("The Google Benchmark library says that it was built as debug.");
@@ -311,7 +343,10 @@ class Judge {
     }
     if (coverage) return kCoverage;
     if (regression) return kRegression;
-    const bool undecided = judgement_.count(Verdict::inconclusive) > 0;
+    const bool undecided =
+        std::any_of(judgement_.rows.begin(), judgement_.rows.end(), [](const RowJudgement& row) {
+          return row.verdict == Verdict::inconclusive && !row.told_only;
+        });
     return options_.strict && undecided ? kInconclusive : kNoRegression;
   }
 
@@ -321,8 +356,9 @@ class Judge {
   Judgement judgement_;
   std::string difference_;  ///< of the machines
   std::vector<Pair> pairs_;
-  std::size_t comparable_ = 0, skipped_ = 0, unsteady_count_ = 0;
-  std::string unsteady_;
+  bool machine_known_ = false;  ///< some fact of it is in the files of both
+  std::size_t comparable_ = 0, skipped_ = 0;
+  Unjudged unsteady_, gone_;
 };
 
 }  // namespace

@@ -23,6 +23,7 @@ struct JudgeOptions {
   std::set<std::string> too_noisy;    ///< rows whose times selftest found not gateable
   std::vector<RowJudgement> budgets;  ///< static budgets that changed
   bool budgets_compared = false;      ///< though none may have changed
+  std::vector<std::string> remarks;   ///< sentences about these options
 };
 
 /// Judges every row of either arm. Throws std::runtime_error where the rounds are too few for any

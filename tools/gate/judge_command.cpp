@@ -42,6 +42,9 @@ void require_same_rounds(const Samples& base, const Samples& head) {
 
 int judge_command(const JudgeCommandOptions& options) {
   if (options.head.empty()) {  // static budgets alone
+    if (!options.base.empty()) {
+      throw std::runtime_error("--head: give the results to judge, or no BASE for budgets alone");
+    }
     JudgeOptions judge_by = judge_options(options.judge, {});
     judge_by.counters_only = true;
     return deliver(judge({}, {}, judge_by), {}, options.judge, options.out);

@@ -125,7 +125,9 @@ std::string nothing_refused(const Judgement& judgement) {
                        counted(judgement.rows.size(), "row"));
   }
   if (judgement.exit_code == kInconclusive) {
-    const std::size_t undecided = judgement.count(Verdict::inconclusive);
+    const auto undecided =
+        std::count_if(judgement.rows.begin(), judgement.rows.end(),
+                      [&](const RowJudgement& row) { return refused(judgement, row); });
     const std::string sensitivity = sensitivity_text(judgement.rows);
     return fmt::format("{} of {} undecided, which --strict refuses{}", undecided,
                        counted(judgement.rows.size(), "row"),

@@ -36,8 +36,9 @@ struct RowJudgement {
   double base_seconds = 0;           ///< medians of the judged rounds, where there is a decision
   double head_seconds = 0;
   std::vector<CounterChange> changes;
-  std::string accepted;  ///< the reason given in accepted.json, where that covers what happened
-  bool gates = false;    ///< this row alone refuses the change: exit 1, or 3 of MISSING and ERROR
+  std::string accepted;    ///< the reason given in accepted.json, where that covers what happened
+  bool told_only = false;  ///< its time is too noisy to gate, decided or not
+  bool gates = false;      ///< this row alone refuses the change: exit 1, or 3 of MISSING and ERROR
 };
 
 struct Judgement {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <set>
 #include <stdexcept>
 #include <tuple>
 #include <unordered_map>
@@ -36,10 +37,11 @@ class Reader {
     samples_.files.push_back(file);
     const Results results = visit_rows(
         text, file, &keys_, [&](Row& row, const Place& place) { take(row, index, place); });
+    if (const auto run = results.context.find("gate.run"); run != results.context.end()) {
+      samples_.run += (samples_.run.empty() ? "" : " ") + run->second;
+    }
     if (index == 0) {
       samples_.context = results.context;
-      const auto run = results.context.find("gate.run");
-      if (run != results.context.end()) samples_.run = run->second;
       return;
     }
     const std::string differs =
@@ -77,38 +79,56 @@ class Reader {
  private:
   void number_rounds() {
     std::map<Moment, int> numbers;
-    for (const Repetition& repetition : repetitions_) numbers.emplace(repetition.moment, 0);
-    int next = 0;
-    for (auto& [moment, number] : numbers) number = next++;
+    for (const Moment& moment : moments_) {
+      numbers.emplace_hint(numbers.end(), moment, static_cast<int>(numbers.size()));
+    }
     for (Repetition& repetition : repetitions_) {
       repetition.moment = {0, Stage::screening, numbers.at(repetition.moment)};
     }
     samples_.rounds = numbers.size();
   }
 
-  void take(Row& row, int file, const Place& place) {
+  void take(const Row& row, int file, const Place& place) {
     Moment moment{file, Stage::screening, row.round.value_or(0)};
     for (const auto& [key, text] : row.texts) {
       if (key == "arm") check_arm(text, place);
       if (key == "stage") moment.stage = stage_of(text, place);
     }
-    const auto [found, fresh] =
-        index_.try_emplace(row.name, static_cast<std::uint32_t>(rows_.size()));
-    if (fresh) rows_.push_back(&samples_.rows[row.name]);
-    ArmRow& known = *rows_[found->second];
+    // A round in which every row failed is one, too.
+    if (moments_.empty() || moment != last_moment_) moments_.insert(moment);
+    last_moment_ = moment;
+    const std::uint32_t index = index_of(row.name);
+    ArmRow& known = *rows_[index];
     if (row.failure) {
-      if (known.failure.empty()) {
-        known.failure = *row.failure;
-        known.skipped = row.skipped;
-      }
+      take_failure(row, known);
       return;
     }
-    known.calls = known.calls > 0 ? std::min(known.calls, row.iterations) : row.iterations;
+    if (!timed_[index]) known.calls = row.iterations;
+    timed_[index] = true;
+    known.calls = std::min(known.calls, row.iterations);
     for (const auto& [counter, value] : row.counters) {
-      const auto [exact, first] = known.exact.try_emplace(counter, ExactValue{value, true});
-      if (!first && exact->second.value != value) exact->second.steady = false;
+      ExactValue& exact = known.exact.try_emplace(counter, ExactValue{value, value}).first->second;
+      exact.least = std::min(exact.least, value);
+      exact.most = std::max(exact.most, value);
     }
-    repetitions_.push_back({found->second, row.repetition, moment, *row.seconds});
+    repetitions_.push_back({index, row.repetition, moment, *row.seconds});
+  }
+
+  std::uint32_t index_of(const std::string& name) {
+    const auto next = static_cast<std::uint32_t>(rows_.size());
+    if (const auto found = index_.find(name); found != index_.end()) return found->second;
+    const auto row = samples_.rows.try_emplace(name).first;
+    index_.emplace(row->first, next);
+    rows_.push_back(&row->second);
+    timed_.push_back(false);
+    return next;
+  }
+
+  /// The first one; an error rather than a skip, so that the order of rows makes no difference.
+  static void take_failure(const Row& row, ArmRow& known) {
+    if (!known.failure.empty() && (!known.skipped || row.skipped)) return;
+    known.failure = *row.failure;
+    known.skipped = row.skipped;
   }
 
   void check_arm(const std::string& text, const Place& place) const {
@@ -138,8 +158,11 @@ class Reader {
   Arm arm_;
   RowKeys keys_;
   Samples samples_;
-  std::unordered_map<std::string, std::uint32_t> index_;
+  std::unordered_map<std::string_view, std::uint32_t> index_;  ///< of names in samples_.rows
   std::vector<ArmRow*> rows_;
+  std::vector<bool> timed_;  ///< some repetition of that row has a time
+  std::set<Moment> moments_;
+  Moment last_moment_;
   std::vector<Repetition> repetitions_;
 };
 
@@ -172,7 +195,13 @@ const std::vector<ExactCounter>& default_exact_counters() {
 Samples read_samples(const std::vector<std::filesystem::path>& files, Arm arm,
                      const std::vector<ExactCounter>& exact) {
   Reader reader(arm, exact);
+  std::set<std::filesystem::path> given;
   for (const std::filesystem::path& file : files) {
+    if (!given.insert(file.lexically_normal()).second) {
+      throw std::runtime_error(visible_text(
+          fmt::format("{}: given twice as {}: a round is a run of its own, measured once",
+                      file.string(), arm_word(arm))));
+    }
     reader.read(read_text(file, "a results JSON file"), file.string());
   }
   return reader.finish();

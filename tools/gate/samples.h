@@ -39,16 +39,18 @@ struct Moment {
   auto operator<=>(const Moment&) const = default;
 };
 
+/// Of all repetitions and rounds.
 struct ExactValue {
-  double value = 0;
-  bool steady = true;  ///< the same in every repetition and round
+  double least = 0;
+  double most = 0;
+  bool steady() const { return least == most; }
 };
 
 struct ArmRow {
   std::vector<std::pair<Moment, double>> rounds;  ///< ascending; median seconds of repetitions
   double calls = 0;      ///< fewest calls that a repetition's time is the mean of; 0 where unknown
   std::string failure;   ///< of any repetition; then `rounds` mean nothing
-  bool skipped = false;  ///< that failure is a skip
+  bool skipped = false;  ///< that failure is a skip, and no repetition did worse
   std::map<std::string, ExactValue> exact;
 };
 
@@ -74,7 +76,7 @@ struct Samples {
   Facts context;                       ///< of the first file
   bool staged = false;                 ///< some row names its stage: `gate run` wrote it
   std::size_t rounds = 0;              ///< of files without stages: in all
-  std::string run;                     ///< its context's "gate.run"; "" elsewhere
+  std::string run;                     ///< "gate.run" of each file that has one, in their order
   std::map<std::string, ArmRow> rows;  ///< by identity
 };
 
@@ -83,8 +85,8 @@ PairedRounds pair_rounds(const ArmRow& base, const ArmRow& head);
 
 /// Reads results files of one arm: Google Benchmark's JSON, each one round, or `gate run`'s, which
 /// hold many. Memory grows with rows, not with text. Throws std::runtime_error with one line: what
-/// visit_rows() throws, a row that is there twice, a row of the other arm, files of different
-/// machines.
+/// visit_rows() throws, a row that is there twice, a file that is given twice, a row of the other
+/// arm, files of different machines.
 Samples read_samples(const std::vector<std::filesystem::path>& files, Arm arm,
                      const std::vector<ExactCounter>& exact);
 

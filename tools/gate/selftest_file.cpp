@@ -2,10 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <nlohmann/json.hpp>
 
 #include "reports/json_text.h"
-#include "reports/text.h"
+#include "tools/gate/hypothesis.h"
 
 namespace breakeven::gate {
 namespace {
@@ -22,6 +23,15 @@ double share_at(const json& object, const char* key, const Place& place) {
   return found->get<double>();
 }
 
+Verdict verdict_at(const json& object, const Place& place) {
+  const std::string word = text_at(object, "verdict", place);
+  for (const Verdict verdict :
+       {Verdict::regressed, Verdict::improved, Verdict::equivalent, Verdict::inconclusive}) {
+    if (word == verdict_word(verdict)) return verdict;
+  }
+  place.at("verdict").fail(fmt::format("is \"{}\", no verdict on two equal programs", word));
+}
+
 SelftestRow read_row(const json& object, const Place& place) {
   if (!object.is_object()) place.fail("is not an object");
   SelftestRow row;
@@ -33,6 +43,7 @@ SelftestRow read_row(const json& object, const Place& place) {
     place.at("gateable").fail("is neither true nor false");
   }
   row.gateable = gateable->get<bool>();
+  row.verdict = verdict_at(object, place);
   return row;
 }
 
@@ -41,7 +52,7 @@ SelftestRow read_row(const json& object, const Place& place) {
 std::string to_json(const Selftest& selftest) {
   json rows = json::array();
   for (const SelftestRow& row : selftest.rows) {
-    json object = {{"name", visible_text(row.name)},
+    json object = {{"name", row.name},
                    {"noise", row.noise},
                    {"gateable", row.gateable},
                    {"verdict", verdict_word(row.verdict)}};
@@ -70,6 +81,13 @@ Selftest parse_selftest(std::string_view text, const std::string& file) {
   if (machine != document.end() && machine->is_object()) {
     for (const auto& [key, value] : machine->items()) selftest.machine[key] = as_text(value);
   }
+  selftest.false_positive_rate = share_at(document, "false_positive_rate", place);
+  const auto rounds = document.find("rounds");
+  if (rounds == document.end() || !rounds->is_number_unsigned() ||
+      rounds->get<std::uint64_t>() > kMostRounds) {
+    place.at("rounds").fail("is no number of rounds");
+  }
+  selftest.rounds = rounds->get<int>();
   const auto rows = document.find("rows");
   if (rows == document.end() || !rows->is_array()) place.at("rows").fail("is not an array");
   for (std::size_t i = 0; i < rows->size(); ++i) {

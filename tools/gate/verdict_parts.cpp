@@ -100,8 +100,8 @@ bool worth_telling(const RowJudgement& row) {
 }
 
 bool refused(const Judgement& judgement, const RowJudgement& row) {
-  return row.gates ||
-         (judgement.exit_code == kInconclusive && row.verdict == Verdict::inconclusive);
+  return row.gates || (judgement.exit_code == kInconclusive &&
+                       row.verdict == Verdict::inconclusive && !row.told_only);
 }
 
 bool lost(const RowJudgement& row) {
