@@ -11,7 +11,7 @@ constexpr std::array kHelps = {
 usage: breakeven gate COMMAND [options]
 
 commands
-  run        measure two builds of a program in turns, and judge
+  run        measure two builds of a Google Benchmark program, and judge them
   judge      judge results files
   selftest   what slowdown this machine can see
   history    at which commits rows changed
@@ -36,7 +36,7 @@ what to measure
 
 how
   --rounds N       of fresh processes; default 12, more of more than 102 rows
-  --confirm N      fresh rounds of conspicuous rows; default 12, 24 where noisy
+  --confirm N      more of conspicuous rows; default 12, 24 of noisy ones
   --repetitions N  of a row in a process; default 3
   --min-time S     seconds of a repetition; default 0.05
   --timeout TIME   of a process; default 10m

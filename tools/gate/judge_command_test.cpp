@@ -112,7 +112,7 @@ TEST_F(JudgeCommandTest, WhatDoesNotPair) {
   const ArmFiles staged = arms({{.name = "a"}}, {.staged = true}), plain = arms({{.name = "a"}});
   EXPECT_EQ(status(staged), 0);
   expect_refused(judge_arms({staged.head, staged.base}),
-                 {"base.json: benchmarks[0] \"a\".arm: is \"head\"", "exchange them"});
+                 {".json: benchmarks[0] \"a\".arm: is \"", "exchange them"});
   expect_refused(judge_arms({plain.base, staged.head}),
                  {"head.json was written by `gate run` and ", "base.json was not"});
   expect_refused(judge_arms({staged.base, plain.head}),
@@ -180,8 +180,10 @@ TEST_F(JudgeCommandTest, RowsThatASelftestFoundTooNoisy) {
   ArmFiles elsewhere = slower_arms();
   for (json* arm : {&elsewhere.base, &elsewhere.head}) (*arm)["context"]["cpu.model"] = "Model 2";
   const Finished finished = judge_arms(elsewhere, {"--selftest", selftest});
-  EXPECT_THAT(finished.output, HasSubstr("selftest.json is of another machine"));
-  EXPECT_THAT(finished.output, HasSubstr("Model 1 / Model 2"));
+  std::string words = finished.output;
+  std::replace(words.begin(), words.end(), '\n', ' ');
+  EXPECT_THAT(words,
+              HasSubstr("selftest.json is of another machine (cpu.model: Model 1 / Model 2)"));
 }
 
 TEST_F(JudgeCommandTest, BaselinesAreTakenByTheMachine) {

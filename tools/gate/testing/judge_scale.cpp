@@ -69,7 +69,7 @@ void write_arm(const std::filesystem::path& path, std::string_view arm, const Si
   },
   "benchmarks": [
 )";
-  gate::NoiseSource random(seed);
+  breakeven::gate::NoiseSource random(seed);
   for (int round = 0; round < size.rounds; ++round) {
     for (int index = 0; index < size.names; ++index) {
       const double seconds = (1 + index % 1000) * 1e-6 * (1 + 0.02 * random.normal());
