@@ -92,8 +92,12 @@ json parse_json(std::string_view text, const Place& place, const json::parser_ca
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     place.fail("is empty: the run that should have written it did not finish");
   }
+  const auto limited = [&](int depth, json::parse_event_t event, json& parsed) {
+    if (depth >= kDeepestJson) place.fail(fmt::format("is nested more than {} deep", kDeepestJson));
+    return !each || each(depth, event, parsed);
+  };
   try {
-    return json::parse(text, each);
+    return json::parse(text, limited);
   } catch (const json::parse_error& error) {
     const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
     if (const auto token = non_finite_token(text, offset)) {
@@ -121,6 +125,16 @@ json parse_json(std::string_view text, const Place& place, const json::parser_ca
     place.at(line_and_column(text, offset == std::string_view::npos ? 0 : offset))
         .fail(fmt::format("the number {} is too large", number));
   }
+}
+
+json parse_json_line(std::string_view line) {
+  bool too_deep = false;
+  const auto limited = [&](int depth, json::parse_event_t, json&) {
+    too_deep = too_deep || depth >= kDeepestJson;
+    return !too_deep;
+  };
+  json parsed = json::parse(line, limited, false);
+  return too_deep ? json(json::value_t::discarded) : parsed;
 }
 
 std::string as_text(const json& value) {

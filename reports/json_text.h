@@ -28,11 +28,19 @@ struct Place {
 /// where it can't be read; `what` says what was wanted: "a results JSON file".
 std::string read_text(const std::filesystem::path& path, std::string_view what);
 
+/// Arrays and objects in one another that are read: code that copies or writes JSON calls itself
+/// for each, and the stack ends.
+inline constexpr int kDeepestJson = 100;
+
 /// `text` as JSON; `each`, if given, is asked as nlohmann's parser callbacks are, and what it
 /// refuses is left out. Throws std::runtime_error with one line: empty, malformed (line and
-/// column), cut off in the middle, NaN or infinity, a number that no double holds.
+/// column), cut off in the middle, NaN or infinity, a number that no double holds, more than
+/// kDeepestJson levels.
 nlohmann::json parse_json(std::string_view text, const Place& place,
                           const nlohmann::json::parser_callback_t& each = nullptr);
+
+/// A line of NDJSON; discarded (is_discarded()) where it is no JSON or too deep.
+nlohmann::json parse_json_line(std::string_view line);
 
 /// A string as it is, anything else as JSON.
 std::string as_text(const nlohmann::json& value);

@@ -75,7 +75,9 @@ double seconds_at(const json& row, const char* key, double unit, bool zero_allow
   if (!(time > 0 || (zero_allowed && time == 0)) || !std::isfinite(time)) {
     place.at(key).fail(fmt::format("is {}: a time is a positive, finite number", found->dump()));
   }
-  return time * unit;
+  const double seconds = time * unit;
+  if (seconds == 0 && time > 0) place.at(key).fail("is too small for a time");
+  return seconds;
 }
 
 bool is_true(const json& row, const char* key) {

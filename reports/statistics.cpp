@@ -24,7 +24,7 @@ void require(bool condition, const char* what) {
 // The median of a sorted, non-empty vector.
 double sorted_median(const std::vector<double>& sorted) {
   const std::size_t n = sorted.size();
-  return n % 2 == 1 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
+  return n % 2 == 1 ? sorted[n / 2] : std::midpoint(sorted[n / 2 - 1], sorted[n / 2]);
 }
 
 }  // namespace

@@ -10,6 +10,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "reports/json_text.h"
+
 namespace breakeven {
 namespace {
 
@@ -88,10 +90,10 @@ json read_journal(const std::filesystem::path& path,
   for (int number = 1; std::getline(file, line); ++number) {
     const bool torn = file.eof();  // the last line, without its end
     if (torn) break;
-    const json record = json::parse(line, nullptr, false);
+    const json record = parse_json_line(line);
     const bool first = number == 1;
-    if (!record.is_object() ||
-        (first && (record.value("journal", 0) != kJournalVersion || !record.contains("plan")))) {
+    if (!record.is_object() || (first && (record.value("journal", json()) != kJournalVersion ||
+                                          !record.contains("plan")))) {
       throw std::runtime_error(
           fmt::format("{}:{}: not a line of a journal of this version; delete the file to give up "
                       "what it holds",

@@ -126,7 +126,7 @@ void parse_history(std::string_view text, const std::string& file, MachineHistor
     const Place place{fmt::format("{}:{}", file, number), ""};
     const std::string_view line = text.substr(0, end);
     // A torn line inside the file was the last one once.
-    const json parsed = json::parse(line, nullptr, false);
+    const json parsed = parse_json_line(line);
     if (parsed.is_discarded()) {
       if (line.find("NaN") != std::string_view::npos || line.ends_with('}')) {
         place.fail("is not JSON: mend the line, or delete it");

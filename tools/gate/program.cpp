@@ -60,9 +60,8 @@ void take_output(Process& process, std::string& text) {
   }
 }
 
-std::string run_name(const json& row) {
-  const char* key = row.contains("run_name") ? "run_name" : "name";
-  return row.contains(key) && row[key].is_string() ? row[key].get<std::string>() : std::string();
+std::string run_name(const json& row, const Place& place) {
+  return text_at(row, row.contains("run_name") ? "run_name" : "name", place);
 }
 
 bool is_aggregate(const json& row) { return row.value("run_type", json()) == "aggregate"; }
@@ -95,12 +94,13 @@ ProgramRun parse_program_output(const std::string& text, const std::string& prog
   std::set<std::string> repeated;
   for (const json& row : document["benchmarks"]) {
     if (!row.is_object()) place.at("benchmarks").fail("holds something that is not an object");
-    if (run_name(row).empty()) place.at("benchmarks").fail("holds a row without a name");
-    if (!is_aggregate(row)) repeated.insert(run_name(row));
+    const std::string name = run_name(row, place.at("benchmarks"));
+    if (!is_aggregate(row)) repeated.insert(name);
   }
   for (json& row : document["benchmarks"]) {
     if (is_aggregate(row)) {
-      if (repeated.contains(run_name(row)) || row.value("aggregate_name", json()) != "median") {
+      if (repeated.contains(run_name(row, place)) ||
+          row.value("aggregate_name", json()) != "median") {
         continue;
       }
       row["run_type"] = "iteration";

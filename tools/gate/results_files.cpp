@@ -38,7 +38,7 @@ class Writer {
     if (record.contains("process") && record["process"].contains(arm)) {
       json process = record["process"][arm];
       process["round"] = record["round"];
-      process["stage"] = record["stage"];
+      process["stage"] = record.at("stage");
       process["first"] = record.value("first", "") == arm;
       processes_ += (processes_.empty() ? "\n" : ",\n") + dumped(process);
     }

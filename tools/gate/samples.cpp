@@ -178,7 +178,7 @@ PairedRounds pair_rounds(const ArmRow& base, const ArmRow& head) {
   PairedRounds pairs;
   for_each_pair(base, head, [&](const Moment& moment, double before, double after) {
     (moment.stage == Stage::screening ? pairs.screening : pairs.confirmation)
-        .push_back(std::log(after / before));
+        .push_back(std::log(after) - std::log(before));  // the ratio itself may overflow
   });
   return pairs;
 }

@@ -36,6 +36,7 @@ SelftestRow read_row(const json& object, const Place& place) {
   if (!object.is_object()) place.fail("is not an object");
   SelftestRow row;
   row.name = text_at(object, "name", place);
+  if (row.name.empty()) place.at("name").fail("is empty");
   row.noise = share_at(object, "noise", place);
   if (object.contains("detectable")) row.detectable = share_at(object, "detectable", place);
   const auto gateable = object.find("gateable");

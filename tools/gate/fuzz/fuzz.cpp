@@ -42,7 +42,8 @@ void require_sound(const Samples& samples) {
       last = &moment;
     }
     for (const auto& [counter, exact] : row.exact) {
-      require(std::isfinite(exact.least) && exact.least <= exact.most, "a counter that is not finite");
+      require(std::isfinite(exact.least) && exact.least <= exact.most,
+              "a counter that is not finite");
     }
   }
 }

@@ -39,6 +39,7 @@ void require_visible_lines(std::string_view text, std::string_view what);
 // One target a reader: it throws where `input` brings out a fault.
 void fuzz_accepted(std::string_view input);
 void fuzz_budgets(std::string_view input);  ///< two files, by halves()
+void fuzz_history(std::string_view input);
 void fuzz_journal(std::string_view input);
 void fuzz_judge(std::string_view input);  ///< results of base and head, by halves()
 void fuzz_program_output(std::string_view input);

@@ -28,13 +28,10 @@ struct Target {
   void (*run)(std::string_view input);
 };
 
-constexpr Target kTargets[] = {{"accepted", fuzz_accepted},
-                               {"budgets", fuzz_budgets},
-                               {"journal", fuzz_journal},
-                               {"judge", fuzz_judge},
-                               {"program_output", fuzz_program_output},
-                               {"results", fuzz_results},
-                               {"selftest", fuzz_selftest}};
+constexpr Target kTargets[] = {{"accepted", fuzz_accepted}, {"budgets", fuzz_budgets},
+                               {"history", fuzz_history},   {"journal", fuzz_journal},
+                               {"judge", fuzz_judge},       {"program_output", fuzz_program_output},
+                               {"results", fuzz_results},   {"selftest", fuzz_selftest}};
 
 std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
@@ -97,7 +94,23 @@ TEST_P(FuzzReplay, Mutations) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, FuzzReplay, testing::ValuesIn(kTargets),
-                         [](const auto& test) { return std::string(test.param.name); });
+                         [](const auto& target) { return std::string(target.param.name); });
+
+// Too large to be kept: what copies or writes such JSON would run out of stack.
+TEST(DeepNesting, IsRefused) {
+  const std::string open(100'000, '['), close(100'000, ']'), deep = open + close;
+  const std::string results = R"({"context": {"a": )" + deep + R"(}, "benchmarks": []})";
+  EXPECT_EQ(fault_of({"", fuzz_results}, results), "");
+  EXPECT_EQ(fault_of({"", fuzz_program_output}, results), "");
+  const std::string journal = R"({"journal": 1, "plan": {}})"
+                              "\n"
+                              R"({"context": {"base": )";
+  EXPECT_EQ(fault_of({"", fuzz_journal}, journal + deep +
+                                             R"(, "head": {}}})"
+                                             "\n"),
+            "");
+  EXPECT_EQ(fault_of({"", fuzz_history}, R"({"gate_history": )" + deep + "}\n"), "");
+}
 
 TEST(Mutation, TokensAddUpToTheirText) {
   const std::string text = R"({"a\"b": [1.5e-3, true, null], "open)";
