@@ -33,6 +33,8 @@ constexpr Target kTargets[] = {{"accepted", fuzz_accepted}, {"budgets", fuzz_bud
                                {"judge", fuzz_judge},       {"program_output", fuzz_program_output},
                                {"results", fuzz_results},   {"selftest", fuzz_selftest}};
 
+void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
+
 std::string content(const fs::path& path) {
   std::ifstream in(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(in), {}};
