@@ -93,7 +93,7 @@ class Search {
       : series_(series), rule_(rule) {}
 
   std::vector<ChangePoint> run() {
-    const std::size_t window = std::max(rule_.window, 2 * rule_.least_values);
+    const std::size_t window = std::max({rule_.window, 2 * rule_.least_values, std::size_t{2}});
     for (std::size_t begin = 0;; begin += window / 2) {
       const std::size_t end = std::min(begin + window, series_.size());
       divide(begin, end);

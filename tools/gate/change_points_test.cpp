@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -10,12 +11,17 @@
 namespace breakeven::gate {
 namespace {
 
-/// Values around 1 that scatter by `noise`, times `factor` from `begin` on.
-std::vector<double> series(std::size_t size, double noise, std::uint64_t seed) {
-  NoiseSource generator(seed);
+/// Values around 1 that scatter by `noise`. Independent series are drawn one after another from one
+/// source: those of neighbouring seeds are the same numbers, one further on.
+std::vector<double> series(std::size_t size, double noise, NoiseSource& source) {
   std::vector<double> values;
-  for (std::size_t i = 0; i < size; ++i) values.push_back(1 + noise * generator.normal());
+  for (std::size_t i = 0; i < size; ++i) values.push_back(1 + noise * source.normal());
   return values;
+}
+
+std::vector<double> series(std::size_t size, double noise, std::uint64_t seed) {
+  NoiseSource source(seed);
+  return series(size, noise, source);
 }
 
 void slow_down(std::vector<double>& values, std::size_t begin, double factor) {
@@ -63,28 +69,64 @@ TEST(WelchP, IsStudentsTestOfUnequalVariances) {
   EXPECT_EQ(welch_p(std::vector<double>{5, 5}, std::vector<double>{6, 6}), 0);
 }
 
-TEST(ChangePoints, FindsAStepWhereItIs) {
-  int exact = 0;
-  for (std::uint64_t seed = 1; seed <= 100; ++seed) {
-    std::vector<double> values = series(120, 0.02, seed);
-    slow_down(values, 70, 1.05);
-    for (const ChangePoint& point : change_points(values)) {
-      if (point.index < 68 || point.index > 72) continue;
+/// How far the nearest point lies from a step of 5 % in noise of 2 %, and whether it is the only
+/// one.
+struct Found {
+  int at_most_one_off = 0, at_most_two_off = 0, alone = 0, never = 0;
+};
+
+Found find_steps(std::size_t at, int count, NoiseSource& source) {
+  Found found;
+  for (int i = 0; i < count; ++i) {
+    std::vector<double> values = series(120, 0.02, source);
+    slow_down(values, at, 1.05);
+    const std::vector<ChangePoint> points = change_points(values);
+    std::size_t nearest = values.size();
+    for (const ChangePoint& point : points) {
+      nearest = std::min(nearest, point.index > at ? point.index - at : at - point.index);
       EXPECT_LT(point.p_value, 0.001);
-      // Another point that noise made may lie beside it and take a part of the step.
-      exact += std::abs(point.after / point.before - 1.05) < 0.02 ? 1 : 0;
     }
+    found.at_most_one_off += nearest <= 1 ? 1 : 0;
+    found.at_most_two_off += nearest <= 2 ? 1 : 0;
+    found.alone += points.size() == 1 ? 1 : 0;
+    found.never += points.empty() ? 1 : 0;
   }
-  EXPECT_GE(exact, 85);
+  return found;
 }
 
-TEST(ChangePoints, FindsLittleInNoise) {
-  std::size_t found = 0;
-  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
-    found += change_points(series(100, 0.02, seed)).empty() ? 0 : 1;
+// Rates of 1,000 series at each place: 885 to 933 at most one off, 938 to 978 at most two, 874 to
+// 916 alone. Of 500 series with the step at 70, Apache Otava 0.8.0 has 91.4, 96.6 and 92.4 % where
+// this has 91.6, 97.0 and 89.0: the step is 2.5 times the noise, so the value beside it is now and
+// then taken for one of the other side.
+// Places: ten values before either end, the middle, and where windows begin and end.
+TEST(ChangePoints, FindsAStepWhereItIs) {
+  NoiseSource source(2);
+  for (const std::size_t at : {10u, 25u, 49u, 50u, 60u, 75u, 100u, 110u}) {
+    const Found found = find_steps(at, 200, source);
+    EXPECT_GE(found.at_most_one_off, 168) << at;
+    EXPECT_GE(found.at_most_two_off, 180) << at;
+    EXPECT_GE(found.alone, 160) << at;
+    EXPECT_LE(found.never, 8) << at;
   }
-  // Of 200 series. More than 200 p-values' worth, since places are chosen for what they show.
-  EXPECT_LE(found, 20u);
+}
+
+TEST(ChangePoints, SaysHowLargeAStepIs) {
+  std::vector<double> values = series(120, 0.001, 5);
+  slow_down(values, 70, 1.05);
+  const std::vector<ChangePoint> points = change_points(values);
+  ASSERT_EQ(points.size(), 1u);
+  EXPECT_EQ(points[0].index, 70u);
+  EXPECT_NEAR(points[0].before, 1, 0.001);
+  EXPECT_NEAR(points[0].after, 1.05, 0.001);
+}
+
+// More than p < 0.001 promises, since places are chosen for what they show: 136 of 2,000 series of
+// 100 values have a point, and 634 of 1,000 values. Apache Otava 0.8.0: 63 of 1,000, and 40 of 100.
+TEST(ChangePoints, FindsLittleInNoise) {
+  NoiseSource source(3);
+  int any = 0;
+  for (int i = 0; i < 200; ++i) any += change_points(series(100, 0.02, source)).empty() ? 0 : 1;
+  EXPECT_LE(any, 24);
 }
 
 TEST(ChangePoints, FindsSeveral) {
@@ -108,9 +150,35 @@ TEST(ChangePoints, AFewValuesAtTheEndAreEnough) {
 }
 
 TEST(ChangePoints, OneOutlierIsNone) {
-  std::vector<double> values = series(60, 0.01, 5);
-  values[30] *= 3;
-  EXPECT_TRUE(change_points(values).empty());
+  for (std::size_t at = 0; at < 60; ++at) {
+    std::vector<double> values(60, 1.0);
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += 0.01 * static_cast<double>(i % 3);
+    values[at] *= 3;
+    EXPECT_TRUE(change_points(values).empty()) << at;
+  }
+}
+
+// Readers refuse them. Here they may cost what is found, but neither time nor memory.
+TEST(ChangePoints, NoNumbersAreHarmless) {
+  for (const double wrong : {std::nan(""), HUGE_VAL, -HUGE_VAL, 1e308}) {
+    for (const std::size_t at : {0u, 30u, 59u}) {
+      std::vector<double> values = series(60, 0.01, 5);
+      values[at] = wrong;
+      for (const ChangePoint& point : change_points(values)) EXPECT_LT(point.index, 60u);
+    }
+    EXPECT_TRUE(change_points(std::vector<double>(60, wrong)).empty()) << wrong;
+  }
+  EXPECT_LE(change_points(series(60, 0.01, 5), {0, 0.001, 0}).size(), 60u);
+}
+
+TEST(ChangePoints, AreTheSameEveryTime) {
+  const std::vector<double> values = series(1000, 0.02, 11);
+  const std::vector<ChangePoint> once = change_points(values), again = change_points(values);
+  ASSERT_EQ(once.size(), again.size());
+  for (std::size_t i = 0; i < once.size(); ++i) {
+    EXPECT_EQ(once[i].index, again[i].index);
+    EXPECT_EQ(once[i].p_value, again[i].p_value);
+  }
 }
 
 TEST(ChangePoints, ShortAndConstantSeries) {

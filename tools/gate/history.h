@@ -6,6 +6,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace breakeven::gate {
@@ -42,9 +43,11 @@ struct MachineHistory {
   std::map<std::string, Series> rows;
 };
 
-/// Reads DIRECTORY/*/*.ndjson; other files are let be. A last line that is torn is passed over, and
-/// its file added to `torn`. Throws std::runtime_error with one line where DIRECTORY is no
-/// directory or has no history, or a line is none: file, line number and what is wrong there.
+/// Reads DIRECTORY/*/*.ndjson, months in order, never more than a line's text at a time; other
+/// files are let be. A line that ends too early is passed over, and its "file:line" added to
+/// `torn`: its writer was stopped, and a later one may have begun a new line behind it. Throws
+/// std::runtime_error with one line where DIRECTORY is no directory or has no history, or a line is
+/// malformed: file, line number, what is wrong there and what to do.
 std::vector<MachineHistory> read_history(const std::filesystem::path& directory,
                                          std::vector<std::string>& torn);
 

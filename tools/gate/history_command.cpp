@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
@@ -12,6 +13,8 @@
 #include "tools/breakeven/lines.h"
 #include "tools/gate/change_points.h"
 #include "tools/gate/history.h"
+#include "tools/gate/short_names.h"
+#include "tools/gate/verdict_parts.h"
 
 namespace breakeven::gate {
 namespace {
@@ -22,16 +25,29 @@ using nlohmann::json;
 struct Change {
   const std::string* row;
   std::size_t last_before, first_after;  ///< of the machine's measurements
+  double before_seconds, after_seconds;  ///< geometric means between this change and the next ones
   double ratio;
   double p_value;
 };
+
+/// After by before; JSON knows no infinity.
+double factor(const ChangePoint& point) {
+  return std::min(std::exp(point.after - point.before), std::numeric_limits<double>::max());
+}
+
+/// Of a longer name the first 2,048 bytes: libstdc++'s matcher takes stack for every byte.
+bool matches(const std::string& name, const std::regex& wanted) {
+  constexpr std::size_t kMatchedBytes = 2048;
+  const auto end = name.begin() + static_cast<std::ptrdiff_t>(std::min(name.size(), kMatchedBytes));
+  return std::regex_search(name.begin(), end, wanted);
+}
 
 /// Changes of all rows that `wanted` matches, newest first.
 std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& wanted,
                                std::size_t& rows) {
   std::vector<Change> changes;
   for (const auto& [name, series] : machine.rows) {
-    if (!std::regex_search(name, wanted)) continue;
+    if (!matches(name, wanted)) continue;
     ++rows;
     // Of logarithms: a change is a factor, and a slow row's noise no more than a fast one's.
     std::vector<double> logs;
@@ -39,8 +55,8 @@ std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& 
     for (const double seconds : series.seconds) logs.push_back(std::log(seconds));
     for (const ChangePoint& point : change_points(logs)) {
       changes.push_back({&name, series.measurements[point.index - 1],
-                         series.measurements[point.index], std::exp(point.after - point.before),
-                         point.p_value});
+                         series.measurements[point.index], std::exp(point.before),
+                         std::exp(point.after), factor(point), point.p_value});
     }
   }
   std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
@@ -49,23 +65,44 @@ std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& 
   return changes;
 }
 
-std::string short_commit(const std::string& commit) { return shortened(commit.substr(0, 10), 10); }
+/// Ten characters: as much of a commit as is ever needed, and of a date its day.
+std::string begin_of(const std::string& text) { return shortened(text.substr(0, 10), 10); }
 
-std::string percent_text(double ratio) { return fmt::format("{:+.1f} %", 100 * (ratio - 1)); }
+std::string percent_text(double ratio) {
+  constexpr double kShown = 100;  // what is beyond would need the columns of the name
+  return ratio > kShown ? "> 9900 %" : fmt::format("{:+.1f} %", 100 * (ratio - 1));
+}
+
+/// Adds each change's row to its line, as wide as 80 columns allow, and says what all rows share.
+void add_names(const std::vector<Change>& changes, std::vector<std::vector<std::string>>& lines) {
+  std::size_t taken = 0;
+  for (std::size_t cell = 0; !lines.empty() && cell < lines.front().size(); ++cell) {
+    std::size_t widest = 0;
+    for (const auto& line : lines) widest = std::max(widest, columns(line[cell]));
+    taken += widest + 2;
+  }
+  std::vector<std::string> names;
+  for (const Change& change : changes) names.push_back(*change.row);
+  ShortNames fitted = short_names(names, kTerminalColumns - taken);
+  for (std::size_t i = 0; i < lines.size(); ++i) lines[i].push_back(std::move(fitted.names[i]));
+  if (!fitted.common.empty()) {
+    fmt::print("rows: {}\n", without_middle(fitted.common, kTerminalColumns - 6));
+  }
+}
 
 void print(const MachineHistory& machine, const std::vector<Change>& changes, std::size_t rows) {
-  fmt::print("machine {}: {} measurements of {} rows, {} changes\n",
-             visible_text(machine.fingerprint), machine.measurements.size(), rows, changes.size());
+  fmt::print("machine {}: {} of {}, {}\n", shortened(machine.fingerprint, 16),
+             counted(machine.measurements.size(), "measurement"), counted(rows, "row"),
+             counted(changes.size(), "change"));
   std::vector<std::vector<std::string>> lines;
   for (const Change& change : changes) {
-    constexpr std::size_t kNameColumns = 28;
     const Measurement &before = machine.measurements[change.last_before],
                       &after = machine.measurements[change.first_after];
-    lines.push_back({short_commit(before.commit) + ".." + short_commit(after.commit),
-                     shortened(after.date, 10), percent_text(change.ratio),
-                     change.p_value > 0 ? "p " + format_scientific(change.p_value) : "p 0",
-                     shortened(*change.row, kNameColumns)});
+    lines.push_back({begin_of(before.commit) + ".." + begin_of(after.commit), begin_of(after.date),
+                     percent_text(change.ratio),
+                     change.p_value > 0 ? "p " + format_scientific(change.p_value) : "p 0"});
   }
+  add_names(changes, lines);
   fmt::print("{}\n", table(lines, 5));
 }
 
@@ -75,13 +112,15 @@ json to_json(const MachineHistory& machine, const std::vector<Change>& changes, 
     const Measurement &before = machine.measurements[change.last_before],
                       &after = machine.measurements[change.first_after];
     list.push_back({{"row", visible_text(*change.row)},
-                    {"after_commit", before.commit},
-                    {"commit", after.commit},
-                    {"date", after.date},
+                    {"after_commit", visible_text(before.commit)},
+                    {"commit", visible_text(after.commit)},
+                    {"date", visible_text(after.date)},
+                    {"before_seconds", change.before_seconds},
+                    {"after_seconds", change.after_seconds},
                     {"ratio", change.ratio},
                     {"p_value", change.p_value}});
   }
-  return {{"fingerprint", machine.fingerprint},
+  return {{"fingerprint", visible_text(machine.fingerprint)},
           {"measurements", machine.measurements.size()},
           {"rows", rows},
           {"changes", std::move(list)}};
@@ -113,7 +152,8 @@ int history_command(const HistoryOptions& options) {
   }
   if (matched == 0) {
     throw std::runtime_error(fmt::format("--row '{}' matches no row of {}",
-                                         visible_text(options.row), options.directory));
+                                         visible_text(options.row),
+                                         visible_text(options.directory)));
   }
   for (std::size_t i = 0; i < machines.size(); ++i) {
     const auto& [changes, rows] = all[i];
@@ -126,8 +166,8 @@ int history_command(const HistoryOptions& options) {
   if (options.json) {
     fmt::print("{}\n", document.dump(1, ' ', false, json::error_handler_t::replace));
   }
-  for (const std::string& file : torn) {
-    fmt::print(stderr, "{}: a torn line was passed over\n", visible_text(file));
+  for (const std::string& place : torn) {
+    fmt::print(stderr, "{}: a torn line was passed over\n", visible_text(place));
   }
   return 0;
 }
