@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
+#include <limits>
 #include <sstream>
 
 #include "tools/breakeven/lines.h"
@@ -108,8 +109,20 @@ TEST_F(HistoryCommandTest, FitsTheTerminalWhateverItSays) {
   EXPECT_THAT(finished.output, HasSubstr("4 changes"));
   EXPECT_THAT(finished.output, HasSubstr("> 9900 %"));
   EXPECT_THAT(finished.output, HasSubstr("2026-11-13  "));
-  const json document = json::parse(history({"--json"}).output);
-  for (const json& change : document[0]["changes"]) EXPECT_TRUE(change["ratio"].is_number());
+}
+
+TEST_F(HistoryCommandTest, ARatioThatNoDoubleHoldsIsTheLargest) {
+  std::string text;
+  for (int i = 0; i < 20; ++i) {
+    text +=
+        fmt::format(R"({{"gate_history":1,"commit":"c","date":"2026-11-01","seconds":{{"a":{}}}}})"
+                    "\n",
+                    i < 10 ? "1e-300" : "1e300");
+  }
+  write_month(text);
+  EXPECT_THAT(history().output, HasSubstr("  > 9900 %  p 0  a\n"));
+  const json change = json::parse(history({"--json"}).output).at(0).at("changes").at(0);
+  EXPECT_EQ(change["ratio"].get<double>(), std::numeric_limits<double>::max());
 }
 
 TEST_F(HistoryCommandTest, RowsThatDifferInTheMiddleStayApart) {
