@@ -33,7 +33,7 @@ std::string put_between(std::string_view front, std::string_view middle, std::st
 }  // namespace
 
 std::string without_middle(const std::string& name, std::size_t width) {
-  const std::string text = visible_text(name);
+  std::string text = visible_text(name);
   if (columns(text) <= width) return text;
   const std::size_t front = width / 3;
   std::size_t begin = text.size();
