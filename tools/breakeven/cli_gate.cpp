@@ -163,7 +163,7 @@ int dispatch_gate(const CLI::App& gate, GateArguments& arguments, const std::str
 std::string gate_command_name(int count, char** arguments) {
   const std::string all = fmt::format("{}", fmt::join(kCommands, ", "));
   if (count < 3) throw std::runtime_error("gate: no command given: one of " + all);
-  const std::string given = arguments[2];
+  std::string given = arguments[2];
   if (given == "--help" || given == "-h") return "";
   if (std::find(kCommands.begin(), kCommands.end(), given) == kCommands.end()) {
     throw std::runtime_error(fmt::format("gate {}: no such command; there are {}", given, all));

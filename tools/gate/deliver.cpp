@@ -118,12 +118,12 @@ int deliver(const Judgement& judgement, const Samples& head, const JudgeFlags& f
     write_file_atomically(directory / "verdict.md", verdict_markdown(judgement, flags.title));
     write_file_atomically(directory / "junit.xml", verdict_junit(judgement, flags.title));
   }
-  if (!flags.history.empty()) append_to_history(head, flags);
   fmt::print("{}", verdict_text(judgement));
   const char* const actions = std::getenv("GITHUB_ACTIONS");
   if (actions && std::string_view(actions) == "true") {
     fmt::print("{}", github_lines(judgement, flags.title));
   }
+  if (!flags.history.empty()) append_to_history(head, flags);
   return judgement.exit_code;
 }
 

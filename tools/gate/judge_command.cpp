@@ -50,7 +50,7 @@ int judge_command(const JudgeCommandOptions& options) {
     return deliver(judge({}, {}, judge_by), {}, options.judge, options.out);
   }
   const std::vector<ExactCounter> exact = exact_counters(options.judge);
-  const Samples head = read_samples(paths(options.head), Arm::head, exact);
+  Samples head = read_samples(paths(options.head), Arm::head, exact);
   std::vector<fs::path> base_files = paths(options.base);
   if (base_files.empty()) {  // a first baseline
     store_baseline(options.store, head);
@@ -66,6 +66,7 @@ int judge_command(const JudgeCommandOptions& options) {
       return kOtherMachine;
     }
     base_files.front() = stored;
+    head = screening_alone(std::move(head));
   }
   const Samples base = read_samples(base_files, Arm::base, exact);
   JudgeOptions judge_by = judge_options(options.judge, head.context);

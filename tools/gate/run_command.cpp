@@ -217,9 +217,10 @@ class GateRun {
       if (!conspicuous(pairs.screening, margins)) continue;
       rows[name] = gate::confirmation_rounds(noise(pairs.screening));
     }
-    const int needed = rounds_needed(rows.size(), margins.discovery_rate) + 1;
+    // Never fewer than can find one of so many.
+    const int needed = rounds_needed(rows.size(), margins.discovery_rate);
     for (auto& [name, rounds] : rows) {
-      rounds = options_.confirm > 0 ? options_.confirm : std::max(rounds, needed);
+      rounds = std::max(options_.confirm > 0 ? options_.confirm : rounds, needed);
     }
     return rows;
   }

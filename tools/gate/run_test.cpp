@@ -92,6 +92,21 @@ TEST_F(GateRunTest, AFilterThatOneProgramAloneMatches) {
   EXPECT_EQ(word("c"), "MISSING");
 }
 
+// What a run measured of head is compared with a baseline by its first rounds alone.
+TEST_F(GateRunTest, ARunsHeadAgainstAStoredBaseline) {
+  const std::string store = file("baselines").string();
+  const std::string results = (out_directory() / "head.json").string();
+  EXPECT_EQ(gate().ending.exit_code, 0);
+  EXPECT_EQ(breakeven({"gate", "judge", "--head", results, "--store", store}).ending.exit_code, 0);
+  fake("base", {{"FAKE_ROWS", "a b/8 c"}, {"FAKE_SLOW", "b/8=120"}});
+  fake("head", {{"FAKE_ROWS", "a b/8 c"}, {"FAKE_SLOW", "b/8=130 c=90"}});
+  EXPECT_EQ(gate().ending.exit_code, 1);  // confirmed, so there are fresh rounds
+  const Finished judged = breakeven({"gate", "judge", store, "--head", results});
+  EXPECT_EQ(judged.ending.exit_code, 1) << judged.errors;
+  EXPECT_THAT(judged.output, HasSubstr("b/8 +30.0 %"));
+  EXPECT_THAT(judged.output, HasSubstr("not measured in turns"));
+}
+
 // A crash is a failure of the row that does it; the others are judged as ever.
 TEST_F(GateRunTest, ACrashIsNoPass) {
   fake("head", {{"FAKE_ROWS", "a b/8 c"}, {"FAKE_CRASH", "b/8"}});

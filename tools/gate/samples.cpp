@@ -174,6 +174,23 @@ std::string_view stage_word(Stage stage) {
   return stage == Stage::screening ? "screening" : "confirmation";
 }
 
+Samples screening_alone(Samples samples) {
+  std::map<Moment, int> numbers;
+  for (auto& [name, row] : samples.rows) {
+    std::erase_if(row.rounds,
+                  [](const auto& round) { return round.first.stage == Stage::confirmation; });
+    for (const auto& [moment, seconds] : row.rounds) numbers.emplace(moment, 0);
+  }
+  int next = 0;
+  for (auto& [moment, number] : numbers) number = next++;
+  for (auto& [name, row] : samples.rows) {
+    for (auto& [moment, seconds] : row.rounds) moment = {0, Stage::screening, numbers.at(moment)};
+  }
+  samples.staged = false;
+  samples.rounds = numbers.size();
+  return samples;
+}
+
 PairedRounds pair_rounds(const ArmRow& base, const ArmRow& head) {
   PairedRounds pairs;
   for_each_pair(base, head, [&](const Moment& moment, double before, double after) {

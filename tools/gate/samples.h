@@ -80,6 +80,10 @@ struct Samples {
   std::map<std::string, ArmRow> rows;  ///< by identity
 };
 
+/// As if the files were without stages: the screening rounds, numbered through. Fresh rounds were
+/// chosen for what the first ones showed.
+Samples screening_alone(Samples samples);
+
 /// ln(head / base) of the moments that both arms of a row have.
 PairedRounds pair_rounds(const ArmRow& base, const ArmRow& head);
 
