@@ -94,7 +94,7 @@ void PairedRuns::take(const json& record) {
   ++pairs_;
 }
 
-void PairedRuns::keep(json record) {
+void PairedRuns::keep(const json& record) {
   journal_.append(record);
   take(record);
 }
@@ -135,7 +135,7 @@ bool PairedRuns::measure(Stage stage, const std::map<std::string, int>& rounds) 
 
 std::vector<PairedRuns::Rows> PairedRuns::shards(Stage stage, int round, const Rows& rows) {
   Rows shuffled = rows;
-  const auto stream = static_cast<std::uint64_t>(2 * round + (stage == Stage::screening ? 0 : 1));
+  const auto stream = 2 * static_cast<std::uint64_t>(round) + (stage == Stage::screening ? 0 : 1);
   Random(seed_, stream).shuffle(shuffled);
   std::vector<Rows> shards;
   double seconds = 0;
@@ -192,7 +192,7 @@ bool PairedRuns::run_shard(Stage stage, int round, Rows rows) {
     break;
   }
   record["redone"] = redone;
-  keep(std::move(record));
+  keep(record);
   return true;
 }
 

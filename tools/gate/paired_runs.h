@@ -56,7 +56,7 @@ class PairedRuns {
                 nlohmann::json& record);
   void add_absent(const Rows& rows, Pair& pair) const;
   void take(const nlohmann::json& record);
-  void keep(nlohmann::json record);
+  void keep(const nlohmann::json& record);
   void show(Stage stage, int round, int rounds, std::size_t done, std::size_t rows);
 
   const Program& base_;

@@ -201,7 +201,9 @@ ProgramRun Program::execute(const std::vector<std::string>& rows, int repetition
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     const bool over = left.count() <= 0;
     if (over || interrupt.requested()) process.kill();
-    if (over) trouble = fmt::format("no end within {:g} s", settings_.timeout.count() / 1000.0);
+    if (over)
+      trouble = fmt::format("no end within {:g} s",
+                            std::chrono::duration<double>(settings_.timeout).count());
     Process::wait({&only, 1}, std::clamp(left, std::chrono::milliseconds(50), settings_.timeout),
                   interrupt.requested() ? -1 : interrupt.descriptor());
     take_output(process, text);
