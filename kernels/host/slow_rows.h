@@ -22,22 +22,24 @@ inline std::string too_slow(const Workload& workload, Precision precision, const
   return "one call would take over 2 s, even at 10 GFLOP/s";
 }
 
+/// Processor time that this thread has used.
+inline double thread_seconds() {
+  timespec now{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
 /// Times `row(i)` for the first of `rows` rows, about 0.05 s of them, and throws Unsupported where
 /// all would take over kLongestSeconds. By the thread's processor time, so that what else runs on
 /// the machine leaves nothing out. The estimate is never reported as a result.
 template <class Row>
 void refuse_if_slow(std::int64_t rows, const Row& row) {
-  const auto seconds = [] {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
-  };
-  const double start = seconds();
+  const double start = thread_seconds();
   double elapsed = 0;
   std::int64_t done = 0;
   for (; done < rows && elapsed < 0.05; ++done) {
     row(done);
-    elapsed = seconds() - start;
+    elapsed = thread_seconds() - start;
   }
   const double estimate = elapsed / static_cast<double>(done) * static_cast<double>(rows);
   if (estimate <= kLongestSeconds) return;

@@ -36,7 +36,7 @@ what to measure
 
 how
   --rounds N       of fresh processes; default 12, more of more than 102 rows
-  --confirm N      more of conspicuous rows; default 12, 24 of noisy ones
+  --confirm N      more of conspicuous rows; default 24
   --repetitions N  of a row in a process; default 3
   --min-time S     seconds of a repetition; default 0.05
   --timeout TIME   of a process; default 10m

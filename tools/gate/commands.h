@@ -31,7 +31,7 @@ struct RunOptions {
   std::string out = "gate";
   std::string filter;
   int rounds = 0;   ///< 0: as many as the number of rows needs
-  int confirm = 0;  ///< 0: 12, or 24 of a row whose noise is above 3 %
+  int confirm = 0;  ///< 0: 24
   int repetitions = 3;
   double min_time_seconds = 0.05;
   double timeout_seconds = 600;  ///< of a process

@@ -107,11 +107,6 @@ double noise(std::span<const double> rounds) {
   return kNormal * median(distances);
 }
 
-int confirmation_rounds(double noise) {
-  constexpr double kNoisy = 0.03;
-  return noise > kNoisy ? 2 * kLeastRounds : kLeastRounds;
-}
-
 bool conspicuous(std::span<const double> screening, const Margins& margins) {
   return signed_rank_p(screening, std::log1p(margins.regression), Side::greater) <
          margins.screening_p;

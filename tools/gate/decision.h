@@ -56,10 +56,8 @@ struct Decision {
 /// is the standard deviation where they are normal, whatever a few outliers do. Not of no rounds.
 double noise(std::span<const double> rounds);
 
-inline constexpr int kLeastRounds = 12;  ///< of screening, and of confirmation
-
-/// Fresh rounds for a conspicuous row: kLeastRounds, twice as many where its noise is above 3 %.
-int confirmation_rounds(double noise);
+inline constexpr int kScreeningRounds = 12;     ///< of every row, at the least
+inline constexpr int kConfirmationRounds = 24;  ///< fresh ones of a conspicuous row
 
 /// Rows that screening finds conspicuous: p < margins.screening_p that they are slower by more than
 /// the margin. They get fresh rounds.

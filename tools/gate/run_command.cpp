@@ -171,7 +171,8 @@ class GateRun {
           fmt::format("--rounds {}: too few to find any row conspicuous; {} are needed",
                       options_.rounds, rounds_needed(1, Margins{}.screening_p)));
     }
-    const int rounds = options_.rounds > 0 ? options_.rounds : std::max(kLeastRounds, needed + 1);
+    const int rounds =
+        options_.rounds > 0 ? options_.rounds : std::max(kScreeningRounds, needed + 1);
     std::map<std::string, int> rows;
     for (const std::string& name : names) rows[name] = rounds;
     return rows;
@@ -201,27 +202,25 @@ class GateRun {
     return results_of(directory_.journal(), {base, head});
   }
 
-  /// Fresh rounds of every conspicuous row, more where it is noisy: independent of these.
+  /// Fresh rounds of every conspicuous row, independent of these.
   std::map<std::string, int> confirmation_rounds() const {
     const auto [base_text, head_text] = results();
     const Samples base = parse_samples(base_text, "base", Arm::base, {});
     const Samples head = parse_samples(head_text, "head", Arm::head, {});
     const Margins margins{options_.judge.delta, options_.judge.equivalence};
-    std::map<std::string, int> rows;
+    std::set<std::string> names;
     for (const auto& [name, row] : base.rows) {
       const auto other = head.rows.find(name);
       if (other == head.rows.end() || !row.failure.empty() || !other->second.failure.empty()) {
         continue;
       }
-      const PairedRounds pairs = pair_rounds(row, other->second);
-      if (!conspicuous(pairs.screening, margins)) continue;
-      rows[name] = gate::confirmation_rounds(noise(pairs.screening));
+      if (conspicuous(pair_rounds(row, other->second).screening, margins)) names.insert(name);
     }
     // Never fewer than can find one of so many.
-    const int needed = rounds_needed(rows.size(), margins.discovery_rate);
-    for (auto& [name, rounds] : rows) {
-      rounds = std::max(options_.confirm > 0 ? options_.confirm : rounds, needed);
-    }
+    const int rounds = std::max(options_.confirm > 0 ? options_.confirm : kConfirmationRounds,
+                                rounds_needed(names.size(), margins.discovery_rate));
+    std::map<std::string, int> rows;
+    for (const std::string& name : names) rows[name] = rounds;
     return rows;
   }
 

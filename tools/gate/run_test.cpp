@@ -49,7 +49,7 @@ TEST_F(GateRunTest, ASlowerRowIsMeasuredAfreshAndRefused) {
     (confirmed ? confirmation : screening) += 1;
   }
   EXPECT_EQ(screening, 3 * 12 * 3);  // rows, rounds, repetitions
-  EXPECT_EQ(confirmation, 12 * 3);
+  EXPECT_EQ(confirmation, 24 * 3);
   EXPECT_THAT(finished.output, HasSubstr("+10.0 %"));
 }
 

@@ -40,10 +40,10 @@ bool found(const Draw& draw, double shift, const Margins& margins) {
 std::optional<double> detectable_slowdown(std::span<const double> rounds, const Margins& margins,
                                           std::uint64_t seed) {
   Random random(seed, 0);
-  const int confirmation = confirmation_rounds(noise(rounds));
   std::vector<Draw> draws;
   for (int i = 0; i < kDraws; ++i) {
-    draws.push_back({draw(rounds, kLeastRounds, random), draw(rounds, confirmation, random)});
+    draws.push_back(
+        {draw(rounds, kScreeningRounds, random), draw(rounds, kConfirmationRounds, random)});
   }
   const auto power = [&](double slowdown) {
     int count = 0;

@@ -12,8 +12,8 @@ namespace breakeven::gate {
 
 /// The smallest slowdown (0.05 is 5 %) that a `gate run` finds in 8 of 10 runs, in a row whose log
 /// ratios between two arms of one program are `rounds`: rounds are drawn from these, with random
-/// signs, for 12 of screening and 12 of confirmation (24 above a noise of 3 %), and made slower by
-/// it. In thousandths; absent where even 50 % is not found. Deterministic for a seed.
+/// signs, for 12 of screening and 24 of confirmation, and made slower by it. In thousandths; absent
+/// where even 50 % is not found. Deterministic for a seed.
 std::optional<double> detectable_slowdown(std::span<const double> rounds, const Margins& margins,
                                           std::uint64_t seed);
 

@@ -32,7 +32,7 @@ TEST(DetectableSlowdown, WithoutNoiseIsTheMargin) {
 
 TEST(DetectableSlowdown, GrowsWithNoise) {
   double last = 0;
-  // The same shape of rounds, only wider; and above 3 % there are twice as many fresh ones.
+  // The same shape of rounds, only wider.
   for (const double noise : {0.001, 0.003, 0.01, 0.02, 0.05, 0.1, 0.2}) {
     const double found = detectable_at(noise);
     EXPECT_GT(found, last) << noise;
@@ -62,9 +62,9 @@ double found_rate_alone(double noise, double slowdown, std::uint64_t seed) {
   int found = 0;
   for (int i = 0; i < kGates; ++i) {
     const double shift = std::log1p(slowdown);
-    PairedRounds row{normal_rounds(kLeastRounds, noise, shift, random), {}};
+    PairedRounds row{normal_rounds(kScreeningRounds, noise, shift, random), {}};
     if (conspicuous(row.screening, Margins{})) {
-      row.confirmation = normal_rounds(confirmation_rounds(noise), noise, shift, random);
+      row.confirmation = normal_rounds(kConfirmationRounds, noise, shift, random);
     }
     const std::vector<PairedRounds> rows = {row};
     found += decide(rows, Margins{}, true)[0].verdict == Verdict::regressed ? 1 : 0;

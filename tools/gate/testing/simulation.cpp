@@ -63,24 +63,18 @@ std::vector<PairedRounds> screen(std::span<const double> effects, const Noise& n
   return rows;
 }
 
-/// Measures the conspicuous rows again, and no others: those that ask for as many rounds together.
+/// Measures the conspicuous rows again, and no others.
 void confirm(std::span<const double> effects, const Noise& noise, const Design& design,
              NoiseSource& random, std::vector<PairedRounds>& rows) {
-  std::map<int, std::vector<std::size_t>> again;
+  std::vector<std::size_t> again;
+  std::vector<double> their_effects;
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::vector<double>& screening = rows[i].screening;
-    if (!conspicuous(screening, Margins{})) continue;
-    again[design.confirmation_rounds.value_or(confirmation_rounds(gate::noise(screening)))]
-        .push_back(i);
+    if (!conspicuous(rows[i].screening, Margins{})) continue;
+    again.push_back(i);
+    their_effects.push_back(effects[i]);
   }
-  for (const auto& [rounds, indices] : again) {
-    std::vector<double> their_effects;
-    for (const std::size_t i : indices) their_effects.push_back(effects[i]);
-    auto fresh = interleaved(their_effects, noise, rounds, design, random);
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      rows[indices[i]].confirmation = std::move(fresh[i]);
-    }
-  }
+  auto fresh = interleaved(their_effects, noise, design.confirmation_rounds, design, random);
+  for (std::size_t i = 0; i < again.size(); ++i) rows[again[i]].confirmation = std::move(fresh[i]);
 }
 
 }  // namespace

@@ -65,10 +65,10 @@ Noise normal_noise(double deviation_of_ratio);
 
 /// How `gate run` measures, and what happens to it meanwhile.
 struct Design {
-  int screening_rounds = kLeastRounds;
-  std::optional<int> confirmation_rounds = {};  ///< absent: as many as each row's noise asks for
-  int repetitions = 3;                          ///< a process; its median is the round's value
-  bool random_order = true;                     ///< false: base always before head
+  int screening_rounds = kScreeningRounds;
+  int confirmation_rounds = kConfirmationRounds;
+  int repetitions = 3;       ///< a process; its median is the round's value
+  bool random_order = true;  ///< false: base always before head
   double warm_up = 0;  ///< ln of how much slower the second process of a pair is than the first
 };
 
