@@ -88,6 +88,7 @@ void add_history(CLI::App& app, GateArguments& arguments) {
   CLI::App* command = app.add_subcommand("history");
   command->add_option("directory", arguments.history.directory);
   command->add_option("--row", arguments.history.row);
+  command->add_option("--least", arguments.history.least)->check(positive_number("--least", 1));
   command->add_flag("--json", arguments.history.json);
 }
 

@@ -105,6 +105,7 @@ usage: breakeven gate history DIR [options]
 
   DIR              of `--history`
   --row RE         only rows that this matches
+  --least X        only changes by this share or more; 0.02 is 2 %
   --json           everything, as JSON
 
 It never refuses a change. exit status: 0; 2 usage

@@ -42,9 +42,9 @@ bool matches(const std::string& name, const std::regex& wanted) {
   return std::regex_search(name.begin(), end, wanted);
 }
 
-/// Changes of all rows that `wanted` matches, newest first.
+/// Changes of all rows that `wanted` matches, by `least` or more, newest first.
 std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& wanted,
-                               std::size_t& rows) {
+                               double least, std::size_t& rows) {
   std::vector<Change> changes;
   for (const auto& [name, series] : machine.rows) {
     if (!matches(name, wanted)) continue;
@@ -54,6 +54,7 @@ std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& 
     logs.reserve(series.seconds.size());
     for (const double seconds : series.seconds) logs.push_back(std::log(seconds));
     for (const ChangePoint& point : change_points(logs)) {
+      if (std::abs(point.after - point.before) < std::log1p(least)) continue;
       changes.push_back({&name, series.measurements[point.index - 1],
                          series.measurements[point.index], std::exp(point.before),
                          std::exp(point.after), factor(point), point.p_value});
@@ -146,7 +147,7 @@ int history_command(const HistoryOptions& options) {
   std::vector<std::pair<std::vector<Change>, std::size_t>> all;
   for (const MachineHistory& machine : machines) {
     std::size_t rows = 0;
-    std::vector<Change> changes = changes_of(machine, wanted, rows);
+    std::vector<Change> changes = changes_of(machine, wanted, options.least, rows);
     matched += rows;
     all.emplace_back(std::move(changes), rows);
   }

@@ -70,6 +70,8 @@ TEST_F(HistoryCommandTest, ShowsTheCommitsBetweenWhichARowChanged) {
   EXPECT_THAT(finished.output, Not(HasSubstr("row/2")));
   EXPECT_THAT(history({"--row", "row/2"}).output, HasSubstr("of 1 row, 0 changes"));
   EXPECT_THAT(history({"--row", "[13]$"}).output, HasSubstr("of 2 rows, 2 changes"));
+  EXPECT_THAT(history({"--least", "0.19"}).output, HasSubstr("of 3 rows, 2 changes"));
+  EXPECT_THAT(history({"--least", "0.21"}).output, HasSubstr("of 3 rows, 1 change\n"));
 }
 
 TEST_F(HistoryCommandTest, SaysAllAsJson) {
