@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 #include <numeric>
 #include <stdexcept>
+#include <utility>
 
 namespace breakeven {
 namespace {
@@ -52,8 +54,11 @@ Estimate median_estimate(std::vector<double> samples, double confidence) {
       sorted_median(samples), {samples[k - 1], samples[n - k], n == 1 ? 0 : 1 - 2 * outside}, n};
 }
 
-std::vector<double> signed_rank_distribution(std::size_t n) {
+const std::vector<double>& signed_rank_distribution(std::size_t n) {
   require(n <= kMostSignedRankSamples, "the exact signed-rank distribution stops at 1000 samples");
+  thread_local std::map<std::size_t, std::vector<double>> known;
+  const auto found = known.find(n);
+  if (found != known.end()) return found->second;
   // probability[t]: the share of the 2^n sign patterns whose positive ranks add up to t.
   std::vector<double> probability(n * (n + 1) / 2 + 1, 0.0);
   probability[0] = 1;
@@ -65,13 +70,13 @@ std::vector<double> signed_rank_distribution(std::size_t n) {
     }
   }
   std::partial_sum(probability.begin(), probability.end(), probability.begin());
-  return probability;
+  return known.emplace(n, std::move(probability)).first->second;
 }
 
 Estimate hodges_lehmann(const std::vector<double>& samples, double confidence) {
   require(!samples.empty(), "Hodges-Lehmann estimate of no samples");
   const std::size_t n = samples.size();
-  const std::vector<double> below = signed_rank_distribution(n);
+  const std::vector<double>& below = signed_rank_distribution(n);
   std::vector<double> walsh;
   walsh.reserve(n * (n + 1) / 2);
   for (std::size_t i = 0; i < n; ++i) {

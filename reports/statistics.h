@@ -42,8 +42,8 @@ Estimate median_estimate(std::vector<double> samples, double confidence = 0.95);
 Estimate hodges_lehmann(const std::vector<double>& samples, double confidence = 0.95);
 
 /// P(T <= t) of the signed-rank statistic of n untied samples under the null hypothesis, for
-/// t = 0 … n(n+1)/2. Throws std::invalid_argument above 1,000 samples.
-std::vector<double> signed_rank_distribution(std::size_t n);
+/// t = 0 … n(n+1)/2; kept for the thread that asked. Throws std::invalid_argument above 1,000.
+const std::vector<double>& signed_rank_distribution(std::size_t n);
 
 /// Throws std::invalid_argument when empty or where a value is not positive.
 double geometric_mean(const std::vector<double>& values);

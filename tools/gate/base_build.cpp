@@ -1,7 +1,9 @@
 #include "tools/gate/base_build.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <array>
 #include <chrono>
 #include <fstream>
 #include <stdexcept>
@@ -18,9 +20,17 @@ namespace fs = std::filesystem;
 
 constexpr auto kGitTimeout = std::chrono::minutes(10);  // a large tree takes its time
 
-Finished git(std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), {"/usr/bin/env", "git"});
-  return run_all({arguments}, kGitTimeout).front();
+// A hook or script of git's has these set, and they would turn every command, whatever directory it
+// is given, to the caller's own repository and index.
+constexpr std::array kGitVariables = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE",
+                                      "GIT_COMMON_DIR", "GIT_PREFIX"};
+
+Finished git(const std::vector<std::string>& arguments) {
+  std::vector<std::string> command = {"/usr/bin/env"};
+  for (const char* variable : kGitVariables) command.insert(command.end(), {"-u", variable});
+  command.emplace_back("git");
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return run_all({command}, kGitTimeout).front();
 }
 
 std::string first_line(const std::string& text) { return text.substr(0, text.find('\n')); }
@@ -36,22 +46,54 @@ std::string git_line(const std::vector<std::string>& arguments, const std::strin
   throw std::runtime_error(fmt::format("{}: {}", what, visible_text(last_line(finished.errors))));
 }
 
-/// A work tree of this repository in `tree`, at `commit`.
-void check_out(const fs::path& tree, const std::string& commit) {
-  if (!fs::exists(tree)) {
-    git_line({"worktree", "add", "--detach", tree.string(), commit},
-             fmt::format("--base-ref: can't check out {}", commit.substr(0, 10)));
-    return;
-  }
-  const Finished top = git({"-C", tree.string(), "rev-parse", "--show-toplevel"});
+/// Where a folder's repository keeps what all of its work trees share; "" outside of any.
+std::string common_directory(const fs::path& folder) {
+  const Finished finished =
+      git({"-C", folder.string(), "rev-parse", "--path-format=absolute", "--git-common-dir"});
+  return succeeded(finished) ? first_line(finished.output) : std::string();
+}
+
+/// Why `tree` isn't what an earlier run left: the top of a work tree of this repository, without a
+/// branch and without changes; "" where it is.
+std::string not_ours(const fs::path& tree) {
+  const std::string at = tree.string();
+  const Finished top = git({"-C", at, "rev-parse", "--show-toplevel"});
   std::error_code ignored;
-  if (!succeeded(top) || !fs::equivalent(first_line(top.output), tree, ignored)) {
-    throw std::runtime_error(fmt::format(
-        "{}: is in the way of a work tree for --base-ref; move it, or choose another -o",
-        tree.string()));
+  if (!succeeded(top) || !fs::equivalent(first_line(top.output), tree, ignored) ||
+      common_directory(tree) != common_directory(".")) {
+    return "is no work tree of this repository";
   }
+  if (succeeded(git({"-C", at, "symbolic-ref", "--quiet", "HEAD"}))) return "is on a branch";
+  const Finished changes = git({"-C", at, "status", "--porcelain", "--untracked-files=no"});
+  return succeeded(changes) && changes.output.empty() ? "" : "has changes of its own";
+}
+
+/// A work tree of this repository in `tree`, at `commit`. False where it is at that commit already.
+bool check_out(const fs::path& tree, const std::string& commit) {
+  if (!fs::exists(tree)) {
+    // By force, since git may still know of a work tree there whose folder was deleted.
+    git_line({"worktree", "add", "--force", "--detach", tree.string(), commit},
+             fmt::format("--base-ref: can't check out {}", commit.substr(0, 10)));
+    return true;
+  }
+  if (const std::string why = not_ours(tree); !why.empty()) {
+    throw std::runtime_error(
+        fmt::format("{}: {}, so --base-ref doesn't touch it; move it away, or choose another -o",
+                    tree.string(), why));
+  }
+  const std::string before = git_line({"-C", tree.string(), "rev-parse", "HEAD"}, tree.string());
+  if (before == commit) return false;
   git_line({"-C", tree.string(), "checkout", "--detach", "--quiet", commit},
            fmt::format("{}: can't check out {}", tree.string(), commit.substr(0, 10)));
+  return true;
+}
+
+/// A program of another commit must not be taken for what the build makes.
+void set_aside(const fs::path& program) {
+  fs::path aside = program;
+  aside += ".before";
+  std::error_code ignored;
+  fs::rename(program, aside, ignored);
 }
 
 /// The last line of a file that says anything.
@@ -62,8 +104,9 @@ std::string last_words(const fs::path& file) {
 
 void run_build(const fs::path& tree, const std::string& build, const fs::path& log,
                const InterruptGuard& interrupt) {
-  const std::string script = fmt::format("cd {} && {{ {}\n}} >{} 2>&1", shell_quoted(tree.string()),
-                                         build, shell_quoted(log.string()));
+  const std::string script =
+      fmt::format("unset {}; cd {} && {{ {}\n}} >{} 2>&1", fmt::join(kGitVariables, " "),
+                  shell_quoted(tree.string()), build, shell_quoted(log.string()));
   Process process({"/bin/sh", "-c", script}, Process::Output::discard);
   Process* const only = &process;
   while (!process.ending()) {
@@ -80,7 +123,9 @@ void run_build(const fs::path& tree, const std::string& build, const fs::path& l
 
 std::string current_commit() {
   const Finished finished = git({"rev-parse", "HEAD"});
-  return succeeded(finished) ? first_line(finished.output) : std::string();
+  if (!succeeded(finished)) return {};
+  const Finished changes = git({"status", "--porcelain", "--untracked-files=no"});
+  return first_line(finished.output) + (changes.output.empty() ? "" : "-dirty");
 }
 
 BaseBuild build_base(const std::string& ref, const std::string& build, const fs::path& head,
@@ -99,7 +144,7 @@ BaseBuild build_base(const std::string& ref, const std::string& build, const fs:
         head.string(), top.string()));
   }
   const fs::path tree = fs::weakly_canonical(directory) / "base-tree";
-  check_out(tree, commit);
+  if (check_out(tree, commit)) set_aside(tree / inside);
   progress.note(fmt::format("building {}, the merge base with {}", commit.substr(0, 10), ref));
   run_build(tree, build, fs::weakly_canonical(directory) / "base-build.log", interrupt);
   const fs::path program = tree / inside;

@@ -1,5 +1,6 @@
 // --base-ref in a scratch repository.
 #include <gmock/gmock.h>
+#include <stdlib.h>
 
 #include "tools/gate/testing/gate_sandbox.h"
 
@@ -65,13 +66,49 @@ TEST_F(BaseBuildTest, NothingOfTheUsersIsTouched) {
   commit("a b", "", "second");
   fs::create_directories(out_directory() / "base-tree");
   write("out/base-tree/mine", "precious");
-  expect_refused(gate("HEAD~1"), {"base-tree", "is in the way"});
+  expect_refused(gate("HEAD~1"), {"base-tree", "is no work tree of this", "move it away"});
   EXPECT_EQ(text(out_directory() / "base-tree" / "mine"), "precious");
   // A work tree whose folder is away for now is another's business.
   sh("cd repository && git worktree add -q ../other HEAD~1 && mv ../other ../elsewhere");
   sh("rm -r out/base-tree");
   EXPECT_EQ(gate("HEAD~1").ending.exit_code, 0);
   EXPECT_THAT(sh("cd repository && git worktree list").output, HasSubstr("other"));
+  // One of this repository's, but with somebody's work in it.
+  sh("cd out/base-tree && echo changed >source");
+  expect_refused(gate("HEAD~1"), {"base-tree", "has changes of its own"});
+  sh("cd out/base-tree && git checkout -q source && git checkout -q -b mine");
+  expect_refused(gate("HEAD~1"), {"base-tree", "is on a branch"});
+  EXPECT_THAT(sh("cd out/base-tree && git branch --show-current").output, "mine\n");
+}
+
+// What a cleaning CI job leaves: git knows of the work tree, whose folder is gone.
+TEST_F(BaseBuildTest, AWorkTreeThatWasDeletedIsMadeAgain) {
+  commit("a b", "", "second");
+  EXPECT_EQ(gate("HEAD~1").ending.exit_code, 0);
+  sh("rm -r out");
+  const Finished again = gate("HEAD~1");
+  EXPECT_EQ(again.ending.exit_code, 0) << again.errors;
+}
+
+// A program of another commit isn't taken for one that the build didn't make.
+TEST_F(BaseBuildTest, AStaleProgramIsNotMeasured) {
+  commit("a b", "", "second");
+  EXPECT_EQ(gate("HEAD~1").ending.exit_code, 0);
+  const Finished stale = gate("HEAD", "true");
+  EXPECT_EQ(stale.ending.exit_code, 2);
+  EXPECT_THAT(stale.errors, HasSubstr("--build made no bench"));
+}
+
+// As in a hook of git's, whose variables name the caller's repository.
+TEST_F(BaseBuildTest, TheCallersRepositoryStaysAsItIs) {
+  commit("a b", "", "second");
+  EXPECT_EQ(gate("HEAD~1").ending.exit_code, 0);
+  const std::string before = sh("cd repository && git status -sb && git rev-parse HEAD").output;
+  set("GIT_DIR", file("repository/.git").string());
+  const Finished finished = gate("HEAD");
+  unsetenv("GIT_DIR");
+  EXPECT_EQ(finished.ending.exit_code, 0) << finished.errors;
+  EXPECT_EQ(sh("cd repository && git status -sb && git rev-parse HEAD").output, before);
 }
 
 TEST_F(BaseBuildTest, BadInput) {

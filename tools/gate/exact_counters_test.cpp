@@ -99,14 +99,16 @@ TEST(ExactCounters, UnsteadyInHeadGates) {
                 true);  // "not in every round"
 }
 
-TEST(ExactCounters, OneThatIsGoneIsTold) {
+TEST(ExactCounters, OneThatIsGoneGates) {
   ArmFiles both = arms({{.name = "a", .counters = {{"flops", 1}, {"allocations", 2}}}});
   change_rows(both.head, "a", [](json& row) {
     row.erase("flops");
     row.erase("allocations");
   });
-  expect_unchanged(judged(both));
-  EXPECT_TRUE(remarks_hold(judged(both), "2 exact counters are in base, but not in head (first "));
+  const Judgement judgement = judged(both);
+  EXPECT_EQ(row_of(judgement, "a").verdict, Verdict::error);
+  EXPECT_EQ(row_of(judgement, "a").reason, "head no longer counts flops");
+  EXPECT_EQ(judgement.exit_code, kCoverage);
   std::swap(both.base, both.head);
   expect_unchanged(judged(both));
   EXPECT_FALSE(remarks_hold(judged(both), "counter"));

@@ -204,7 +204,7 @@ TEST_F(HistoryTest, RefusesEntriesThatSayTooLittle) {
 TEST_F(HistoryTest, AGateAppendsToIt) {
   fake("base", {{"FAKE_ROWS", "a b"}});
   fake("head", {{"FAKE_ROWS", "a b"}, {"FAKE_SLOW", "b=200"}});
-  set("GIT_DIR", file("no repository").string());
+  set("GIT_CEILING_DIRECTORIES", std::filesystem::current_path().parent_path().string());
   // Outside of a repository nobody knows the commit: said, and the verdict stands.
   const Finished unknown = gate({"--history", directory().string()});
   EXPECT_EQ(unknown.ending.exit_code, 2);

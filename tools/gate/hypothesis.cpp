@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 #include <stdexcept>
 
@@ -12,14 +11,6 @@ namespace breakeven::gate {
 namespace {
 
 constexpr double kEqual = 1e-12;  // of logarithms: far below any clock, far above rounding
-
-/// signed_rank_distribution(n), computed once for each n.
-const std::vector<double>& untied_distribution(std::size_t n) {
-  thread_local std::map<std::size_t, std::vector<double>> known;
-  const auto found = known.find(n);
-  return found != known.end() ? found->second
-                              : known.emplace(n, signed_rank_distribution(n)).first->second;
-}
 
 struct SignedRanks {
   std::vector<std::size_t> doubled;  ///< twice the midrank of each sample, ascending
@@ -80,7 +71,7 @@ double signed_rank_p(std::span<const double> samples, double center, Side side) 
   if (ranks.tied) return tied_upper_tail(ranks);
   // Symmetric: P(T >= t) = P(T <= n(n+1)/2 - t).
   const std::size_t n = differences.size();
-  return untied_distribution(n)[n * (n + 1) / 2 - ranks.positive / 2];
+  return signed_rank_distribution(n)[n * (n + 1) / 2 - ranks.positive / 2];
 }
 
 std::vector<double> benjamini_hochberg(std::span<const double> p_values) {
@@ -110,7 +101,7 @@ int rounds_needed(std::size_t rows, double q) {
 std::size_t critical_walsh_rank(std::size_t rounds, double alpha) {
   // All samples above c give T = M; T falls by one with each Walsh average that c passes. The last
   // of the distribution is P(T <= M), which belongs to no Walsh average.
-  const std::vector<double>& below = untied_distribution(rounds);
+  const std::vector<double>& below = signed_rank_distribution(rounds);
   const auto end = std::upper_bound(below.begin(), below.end() - 1, alpha);
   return static_cast<std::size_t>(end - below.begin());
 }

@@ -58,20 +58,28 @@ void settle(RowJudgement& row, Verdict verdict, std::string reason, bool gates) 
 
 Presence settle_presence(const ArmRow* base, const ArmRow* head, RowJudgement& row) {
   const bool base_works = base && base->failure.empty();
+  const bool base_never_worked = base && !base_works && base->rounds.empty();
   if (!head) {
     const char* const before = base_works      ? ""
                                : base->skipped ? "skipped in base, "
                                                : "failed in base, ";
-    settle(row, Verdict::missing, fmt::format("{}not in head", before), base_works);
+    settle(row, Verdict::missing, fmt::format("{}not in head", before), !base_never_worked);
   } else if (!head->failure.empty() && !head->skipped) {
-    settle(row, Verdict::error, head->failure, true);
+    settle(row, Verdict::error,
+           head->failure + (base_never_worked ? "; in base, too: " + base->failure : ""),
+           !base_never_worked);
   } else if (head->skipped) {
-    if (!base_works) return Presence::left_out;
+    if (!base || base_never_worked) return Presence::left_out;
     settle(row, Verdict::missing, "skipped in head: " + head->failure, true);
   } else if (!base) {
     settle(row, Verdict::added, "not in base", false);
-  } else if (!base_works) {
+  } else if (base_never_worked) {
     settle(row, Verdict::added, "no time in base: " + base->failure, false);
+  } else if (!base_works) {
+    settle(row, Verdict::error,
+           fmt::format("failed in base after {} good round(s): {}", base->rounds.size(),
+                       base->failure),
+           true);
   } else {
     return Presence::both;
   }
@@ -122,7 +130,10 @@ class Judge {
     judgement_.head_machine = fingerprint(head_machine);
     judgement_.base_commit = fact(base, "git.commit");
     judgement_.head_commit = fact(head, "git.commit");
-    difference_ = machine_difference(base_machine, head_machine);
+    // What one run measured is of one machine, however its programs describe it.
+    if (base.run.empty() || base.run != head.run) {
+      difference_ = machine_difference(base_machine, head_machine);
+    }
     machine_known_ = std::any_of(base_machine.begin(), base_machine.end(), [&](const auto& fact) {
       return head_machine.contains(fact.first);
     });
@@ -178,6 +189,11 @@ class Judge {
   }
 
   void compare(const ArmRow& base, const ArmRow& head, RowJudgement& row) {
+    for (const ExactCounter& counter : options_.exact) {
+      if (!base.exact.contains(counter.name) || head.exact.contains(counter.name)) continue;
+      settle(row, Verdict::error, fmt::format("head no longer counts {}", counter.name), true);
+      return;
+    }
     row.changes = counter_changes(row.name, base, head);
     if (!row.changes.empty()) row.verdict = Verdict::changed;
     row.gates = std::any_of(row.changes.begin(), row.changes.end(),
@@ -202,10 +218,6 @@ class Judge {
       const auto before = base.exact.find(counter.name);
       const auto after = head.exact.find(counter.name);
       if (before == base.exact.end()) continue;
-      if (after == head.exact.end()) {
-        gone_.add(counter.name, name);
-        continue;
-      }
       const ExactValue &was = before->second, &is = after->second;
       if (!was.steady() && counter.tolerance == 0) {
         unsteady_.add(counter.name, name);
@@ -227,46 +239,62 @@ class Judge {
       return !options_.too_noisy.contains(judgement_.rows[pair.index].name);
     });
     const auto gated = static_cast<std::size_t>(noisy - pairs_.begin());
-    judge_pairs(std::span(pairs_).first(gated), true);
+    judge_pairs(std::span(pairs_).first(gated), true);  // reorders these
     judge_pairs(std::span(pairs_).subspan(gated), false);
   }
 
-  void judge_pairs(std::span<const Pair> pairs, bool gated) {
+  void judge_pairs(std::span<Pair> pairs, bool gated) {
+    if (gated) pairs = enough_rounds(pairs);
     std::vector<PairedRounds> rounds;
     rounds.reserve(pairs.size());
     for (const Pair& pair : pairs) rounds.push_back(pair.rounds);
-    if (gated) require_rounds(rounds);
     const std::vector<Decision> decisions = decide(rounds, options_.margins, judgement_.two_stages);
     for (std::size_t i = 0; i < pairs.size(); ++i) {
       take_decision(judgement_.rows[pairs[i].index], decisions[i], gated);
     }
   }
 
-  void require_rounds(std::span<const PairedRounds> rows) const {
+  /// Those that can be found slower at all, in front; the others are errors. Throws where none can.
+  std::span<Pair> enough_rounds(std::span<Pair> pairs) {
     std::size_t screening = 0, confirmation = 0, confirmed = 0;
-    for (const PairedRounds& row : rows) {
-      screening = std::max(screening, row.screening.size());
-      confirmation = std::max(confirmation, row.confirmation.size());
-      confirmed += row.confirmation.empty() ? 0 : 1;
+    for (const Pair& pair : pairs) {
+      screening = std::max(screening, pair.rounds.screening.size());
+      confirmation = std::max(confirmation, pair.rounds.confirmation.size());
+      confirmed += pair.rounds.confirmation.empty() ? 0 : 1;
     }
     if (std::max(screening, confirmation) > kMostRounds) {
       throw std::runtime_error(
           fmt::format("a row has more than {} rounds: judge fewer files at once", kMostRounds));
     }
     const auto require = [&](std::size_t rounds, std::size_t of, int needed, const char* kind) {
-      if (rounds == 0 || rounds >= static_cast<std::size_t>(needed)) return;
+      if (rounds == 0 || rounds >= static_cast<std::size_t>(needed)) return needed;
       throw std::runtime_error(fmt::format(
           "too few rounds: {} {}{} of {} {} can't show one of them to be slower; {} are needed (or "
           "--counters-only, to judge exact counters alone)",
           rounds, kind, rounds == 1 ? "round" : "rounds", of, of == 1 ? "row" : "rows", needed));
     };
     const double rate = options_.margins.discovery_rate;
+    int first = 0, fresh = 0;  // rounds that a row needs
     if (judgement_.two_stages) {
-      require(screening, rows.size(), rounds_needed(1, options_.margins.screening_p), "screening ");
-      require(confirmation, confirmed, rounds_needed(confirmed, rate), "confirmation ");
+      first = require(screening, pairs.size(), rounds_needed(1, options_.margins.screening_p),
+                      "screening ");
+      fresh = require(confirmation, confirmed, rounds_needed(confirmed, rate), "confirmation ");
     } else {
-      require(screening, rows.size(), rounds_needed(rows.size(), rate), "");
+      first = require(screening, pairs.size(), rounds_needed(pairs.size(), rate), "");
     }
+    const auto too_few = std::stable_partition(pairs.begin(), pairs.end(), [&](const Pair& pair) {
+      const auto& [once, again] = pair.rounds;
+      return once.size() >= static_cast<std::size_t>(first) &&
+             (again.empty() || again.size() >= static_cast<std::size_t>(fresh));
+    });
+    for (auto pair = too_few; pair != pairs.end(); ++pair) {
+      const auto& [once, again] = pair->rounds;
+      settle(judgement_.rows[pair->index], Verdict::error,
+             fmt::format("too few rounds: {} of {}{}", once.size(), first,
+                         again.empty() ? "" : fmt::format(", {} of {} fresh", again.size(), fresh)),
+             true);
+    }
+    return pairs.first(static_cast<std::size_t>(too_few - pairs.begin()));
   }
 
   void take_decision(RowJudgement& row, const Decision& decision, bool gated) {
@@ -279,8 +307,11 @@ class Judge {
     if (by_time && std::abs(medians.head - medians.base) < clock_floor(row.name, base, head)) {
       row.reason = "a difference of less than 10 ticks of the clock";
       verdict = Verdict::inconclusive;
-    } else if (decision.unconfirmed) {
-      row.reason = "conspicuous, but its fresh rounds are missing";
+    } else if (decision.unconfirmed && gated) {
+      settle(row, Verdict::error,
+             "conspicuous, but without fresh rounds: `gate run` takes them for its own --delta",
+             true);
+      return;
     } else if (!gated) {
       row.reason = "too noisy to gate (selftest); told only";
     }
@@ -318,10 +349,6 @@ class Judge {
                       "by --exact NAME=TOLERANCE.",
                       unsteady_.subject(), unsteady_.example()));
     }
-    if (gone_.count > 0) {
-      add(fmt::format("{} in base, but not in head ({}), and not judged.", gone_.subject(),
-                      gone_.example()));
-    }
     for (const std::string& line : options_.remarks) add(line);
     if (fact(base_, "library_build_type") == "debug" ||
         fact(head_, "library_build_type") == "debug") {
@@ -333,7 +360,9 @@ class Judge {
     if (!difference_.empty() && !options_.allow_mismatch && !options_.counters_only) {
       return kOtherMachine;
     }
-    bool coverage = comparable_ == 0 && !options_.budgets_compared, regression = false;
+    const bool budgets_alone =
+        options_.budgets_compared && base_.rows.empty() && head_.rows.empty();
+    bool coverage = comparable_ == 0 && !budgets_alone, regression = false;
     for (const auto* list : {&judgement_.rows, &judgement_.budgets}) {
       for (const RowJudgement& row : *list) {
         if (!row.gates) continue;
@@ -358,7 +387,7 @@ class Judge {
   std::vector<Pair> pairs_;
   bool machine_known_ = false;  ///< some fact of it is in the files of both
   std::size_t comparable_ = 0, skipped_ = 0;
-  Unjudged unsteady_, gone_;
+  Unjudged unsteady_;
 };
 
 }  // namespace

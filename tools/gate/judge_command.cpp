@@ -18,6 +18,19 @@ std::vector<fs::path> paths(const std::vector<std::string>& files) {
   return {files.begin(), files.end()};
 }
 
+/// A file held against itself shows nothing.
+void require_other_files(const std::vector<fs::path>& base, const std::vector<fs::path>& head) {
+  std::error_code ignored;
+  for (const fs::path& before : base) {
+    for (const fs::path& after : head) {
+      if (!fs::is_regular_file(before, ignored) || !fs::equivalent(before, after, ignored))
+        continue;
+      throw std::runtime_error(
+          visible_text(fmt::format("{}: given as base and as head", before.string())));
+    }
+  }
+}
+
 /// Rounds pair one by one: what is left over on one side would be no pair.
 void require_same_rounds(const Samples& base, const Samples& head) {
   if (base.staged != head.staged) {
@@ -41,6 +54,10 @@ void require_same_rounds(const Samples& base, const Samples& head) {
 }  // namespace
 
 int judge_command(const JudgeCommandOptions& options) {
+  if (!options.store.empty() && options.judge.counters_only) {
+    throw std::runtime_error(
+        "--store: keeps times, which --counters-only doesn't judge; leave out one of them");
+  }
   if (options.head.empty()) {  // static budgets alone
     if (!options.base.empty()) {
       throw std::runtime_error("--head: give the results to judge, or no BASE for budgets alone");
@@ -52,13 +69,20 @@ int judge_command(const JudgeCommandOptions& options) {
   const std::vector<ExactCounter> exact = exact_counters(options.judge);
   Samples head = read_samples(paths(options.head), Arm::head, exact);
   std::vector<fs::path> base_files = paths(options.base);
+  std::error_code ignored;
   if (base_files.empty()) {  // a first baseline
+    const fs::path stored = baseline_path(options.store, head);
+    if (fs::exists(stored, ignored)) {
+      throw std::runtime_error(fmt::format(
+          "--store: {} is a baseline of this machine already; give {} as BASE to judge against it, "
+          "or delete that file",
+          visible_text(stored.string()), visible_text(options.store)));
+    }
     store_baseline(options.store, head);
-    fmt::print("stored as the baseline of this machine: {}\n",
-               visible_text(baseline_path(options.store, head).string()));
+    fmt::print("stored as the baseline of this machine: {}\n", visible_text(stored.string()));
     return kNoRegression;
   }
-  std::error_code ignored;
+  require_other_files(base_files, paths(options.head));
   if (base_files.size() == 1 && fs::is_directory(base_files.front(), ignored)) {
     const fs::path stored = baseline_path(base_files.front(), head);
     if (!fs::exists(stored, ignored)) {

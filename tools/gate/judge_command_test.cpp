@@ -127,20 +127,26 @@ TEST_F(JudgeCommandTest, WhatDoesNotPair) {
 
 TEST_F(JudgeCommandTest, BadCommandLines) {
   const std::string base = put("base.json", arms({{.name = "a"}}).base);
+  const std::string head = put("head.json", arms({{.name = "a"}}).head);
   expect_refused(breakeven({"gate", "judge"}), {"--head: give the results to judge"});
   expect_refused(breakeven({"gate", "judge", base}), {"--head"});
   expect_refused(breakeven({"gate", "judge", "--head", base}), {"BASE... --head HEAD..."});
   expect_refused(breakeven({"gate", "judge", base, "--head", file("no.json").string()}),
                  {"no.json: no such file"});
-  expect_refused(breakeven({"gate", "judge", base, "--head", base, "--today", "2026-02-30"}),
+  expect_refused(breakeven({"gate", "judge", base, "--head", head, "--today", "2026-02-30"}),
                  {"--today 2026-02-30"});
-  expect_refused(breakeven({"gate", "judge", base, "--head", base, "--delta", "0"}), {"--delta 0"});
-  expect_refused(breakeven({"gate", "judge", base, "--head", base, "--base-budgets", base}),
+  expect_refused(breakeven({"gate", "judge", base, "--head", head, "--delta", "0"}), {"--delta 0"});
+  expect_refused(breakeven({"gate", "judge", base, "--head", head, "--base-budgets", base}),
                  {"--base-budgets and --head-budgets: give both"});
   expect_refused(breakeven({"gate", "judge", base, "--base-budgets", base, "--head-budgets", base}),
                  {"--head: give the results to judge"});
+  expect_refused(breakeven({"gate", "judge", base, "--head", file("./base.json").string()}),
+                 {"base.json: given as base and as head"});
+  expect_refused(
+      breakeven({"gate", "judge", base, "--head", head, "--counters-only", "--store", store()}),
+      {"--store", "--counters-only doesn't judge"});
   write("file", "");
-  expect_refused(breakeven({"gate", "judge", base, "--head", base, "-o", file("file").string()}),
+  expect_refused(breakeven({"gate", "judge", base, "--head", head, "-o", file("file").string()}),
                  {"-o ", "file", "can't make that directory"});
 }
 
@@ -192,6 +198,9 @@ TEST_F(JudgeCommandTest, BaselinesAreTakenByTheMachine) {
   const Finished first = breakeven({"gate", "judge", "--head", base, "--store", store()});
   EXPECT_EQ(first.ending.exit_code, 0) << first.errors;
   EXPECT_THAT(first.output, HasSubstr("stored as the baseline of this machine: " + store()));
+  // A variable that a script forgot to set must not replace a baseline by what was never judged.
+  expect_refused(breakeven({"gate", "judge", "--head", head, "--store", store()}),
+                 {"--store", "is a baseline of this machine already", "as BASE"});
   EXPECT_EQ(breakeven({"gate", "judge", store(), "--head", head}).ending.exit_code, 1);
   EXPECT_EQ(breakeven({"gate", "judge", store(), "--head", base}).ending.exit_code, 0);
 

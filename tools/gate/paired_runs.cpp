@@ -168,8 +168,10 @@ bool PairedRuns::run_shard(Stage stage, int round, Rows rows) {
     if (base_troubled || head_troubled) {
       for (const Arm arm : kArms) {
         const std::string& trouble = pair[index_of(arm)].trouble;
-        if (!trouble.empty() && !fail_troublemakers(arm, trouble, again, rows, record))
-          return false;
+        if (trouble.empty()) continue;
+        const std::size_t before = rows.size();
+        if (!fail_troublemakers(arm, trouble, again, rows, record)) return false;
+        if (rows.size() < before) break;  // the other arm's trouble may have been the same row's
       }
       continue;
     }
@@ -215,8 +217,9 @@ bool PairedRuns::run_pair(const Rows& rows, Pair& pair, json& record) {
 }
 
 /// Finds the rows that crash or hang their process by trying each alone, and takes them out of
-/// `rows`. Where none does it alone, the shard gets a second chance, then all of it fails. False
-/// where a signal came.
+/// `rows`. Where none does it alone, the shard gets a second chance; then each is measured alone in
+/// full. Where that finds none either, all of them fail, in head, whichever program it was: what
+/// can't be compared must not pass. False where a signal came.
 bool PairedRuns::fail_troublemakers(Arm arm, const std::string& trouble, bool again, Rows& rows,
                                     json& record) {
   Rows innocent;
@@ -224,7 +227,8 @@ bool PairedRuns::fail_troublemakers(Arm arm, const std::string& trouble, bool ag
     std::string own_trouble = trouble;
     if (rows.size() > 1) {
       if (program(arm).has(row)) {
-        const ProgramRun alone = program(arm).try_out({row}, interrupt_);
+        const ProgramRun alone =
+            again ? program(arm).run({row}, interrupt_) : program(arm).try_out({row}, interrupt_);
         if (alone.interrupted) return false;
         own_trouble = alone.trouble;
       } else {
@@ -239,8 +243,13 @@ bool PairedRuns::fail_troublemakers(Arm arm, const std::string& trouble, bool ag
   }
   if (innocent.size() == rows.size() && again) {
     for (const std::string& row : rows) {
-      if (!fail_row(arm, row, trouble + " (in one process with other rows)", record)) return false;
+      const char* const side = head_.has(row) ? "head" : "base";
+      record["rows"][side].push_back(failed_row(
+          row, fmt::format("{} in one process with other rows: {}", arm_word(arm), trouble)));
+      failed_.insert(row);
     }
+    progress_.note(fmt::format("failed in {}: {} rows in one process: {}", arm_word(arm),
+                               rows.size(), trouble));
     innocent.clear();
   }
   rows = std::move(innocent);

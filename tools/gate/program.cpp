@@ -4,6 +4,9 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <iterator>
+#include <map>
+#include <regex>
 #include <set>
 #include <stdexcept>
 
@@ -17,8 +20,6 @@ namespace {
 
 using nlohmann::json;
 using Clock = std::chrono::steady_clock;
-
-constexpr auto kListTimeout = std::chrono::seconds(60);
 
 /// Lines of `text` that could be names of rows.
 std::vector<std::string> lines_of(const std::string& text) {
@@ -66,6 +67,53 @@ std::string run_name(const json& row, const Place& place) {
 
 bool is_aggregate(const json& row) { return row.value("run_type", json()) == "aggregate"; }
 
+/// A counter without a value is absent; a row without a time has failed.
+void drop_nulls(json& row) {
+  const bool timeless = row.contains("real_time") && row["real_time"].is_null();
+  for (auto entry = row.begin(); entry != row.end();) {
+    entry = entry->is_null() ? row.erase(entry) : std::next(entry);
+  }
+  if (!timeless) return;
+  row["error_occurred"] = true;
+  row["error_message"] = "its time is no number";
+}
+
+/// A program may register one row twice, or in two ways that are one row here (`f` and
+/// `f/real_time`): these are more repetitions of it.
+void number_repetitions(std::vector<json>& rows) {
+  std::map<std::string, int> repetitions;
+  for (json& row : rows) {
+    const json name = row.value(row.contains("run_name") ? "run_name" : "name", json());
+    row["repetition_index"] = repetitions[case_identity(name.get<std::string>())]++;
+  }
+}
+
+/// Google Benchmark writes counters that have no value as bare words, which are not JSON.
+std::string without_bare_words(std::string text) {
+  static const std::regex kBareWord("[-+]?(nan|inf|infinity)", std::regex::icase);
+  bool in_text = false;
+  std::string out;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '"') in_text = !in_text;
+    if (in_text && c == '\\') {
+      out += text.substr(i++, 2);
+      continue;
+    }
+    if (!in_text && c == ':') {
+      const std::size_t word = std::min(text.find_first_not_of(' ', i + 1), text.size());
+      const std::size_t end = std::min(text.find_first_of(",}\r\n ", word), text.size());
+      if (end - word < 12 && std::regex_match(text.substr(word, end - word), kBareWord)) {
+        out += ": null";
+        i = end - 1;
+        continue;
+      }
+    }
+    out += c;
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string exact_filter(const std::vector<std::string>& names) {
@@ -82,7 +130,7 @@ std::string exact_filter(const std::vector<std::string>& names) {
 
 ProgramRun parse_program_output(const std::string& text, const std::string& program) {
   const Place place{program + " (what it wrote)", ""};
-  json document = parse_json(text, place);
+  json document = parse_json(without_bare_words(text), place);
   if (!document.is_object() || !document.contains("benchmarks") ||
       !document["benchmarks"].is_array()) {
     place.fail("is not Google Benchmark's JSON: \"benchmarks\" is missing");
@@ -107,8 +155,10 @@ ProgramRun parse_program_output(const std::string& text, const std::string& prog
       row["repetition_index"] = 0;
       for (const char* key : {"iterations", "aggregate_name", "aggregate_unit"}) row.erase(key);
     }
+    drop_nulls(row);
     run.rows.push_back(std::move(row));
   }
+  number_repetitions(run.rows);
   return run;
 }
 
@@ -144,10 +194,12 @@ std::vector<std::string> Program::list(const std::vector<std::string>& more) con
   command.insert(command.end(), arguments_.begin(), arguments_.end());
   command.push_back("--benchmark_list_tests=true");
   command.insert(command.end(), more.begin(), more.end());
-  const Finished finished = run_all({command}, kListTimeout).front();
+  const Finished finished = run_all({command}, settings_.timeout).front();
   const std::string refusal = last_line(finished.errors);
   if (finished.timed_out) {
-    throw std::runtime_error(fmt::format("{}: does not answer --benchmark_list_tests", path_));
+    throw std::runtime_error(
+        fmt::format("{}: does not answer --benchmark_list_tests within --timeout ({:g} s)", path_,
+                    std::chrono::duration<double>(settings_.timeout).count()));
   }
   if (finished.ending.signal != 0 || finished.ending.exit_code != 0) {
     throw std::runtime_error(

@@ -60,8 +60,10 @@ class Program {
 };
 
 /// Rows out of what a Google Benchmark program wrote as JSON. Aggregates are left out, but where a
-/// row has nothing else its median stands for it, as one repetition without a count of calls.
-/// Throws std::runtime_error where the text is no such JSON.
+/// row has nothing else its median stands for it, as one repetition without a count of calls. NaN
+/// and infinity, which Google Benchmark writes bare, leave a counter out and fail a time. A row
+/// that the program has twice gets as many more repetitions. Throws std::runtime_error where the
+/// text is no such JSON.
 ProgramRun parse_program_output(const std::string& text, const std::string& program);
 
 /// A regular expression that matches these texts alone.

@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
 #include <regex>
+#include <set>
 
 #include "tools/gate/testing/gate_sandbox.h"
 
@@ -42,6 +44,32 @@ TEST_F(ProgramTest, SaysWhatWentWrong) {
             "the process ended by signal 6 (SIGABRT): a: out of luck");
   fake("bench", {{"FAKE_ROWS", "a"}, {"FAKE_NOT_JSON", "1"}});
   EXPECT_THAT(program().run({"a"}, interrupt_).trouble, HasSubstr("ends in the middle"));
+}
+
+// `->Range(1, 8)->Arg(8)`, or a row in wall time and another in CPU time: one row here.
+TEST_F(ProgramTest, ARowThatIsThereTwiceHasMoreRepetitions) {
+  fake("bench", {{"FAKE_ROWS", "a a/real_time b"}});
+  const ProgramRun run = program().run({"a", "b"}, interrupt_);
+  std::map<std::string, std::set<int>> repetitions;
+  for (const auto& row : run.rows) {
+    repetitions[row["name"] == "b" ? "b" : "a"].insert(row["repetition_index"].get<int>());
+  }
+  EXPECT_THAT(repetitions["a"], ElementsAre(0, 1, 2, 3));
+  EXPECT_THAT(repetitions["b"], ElementsAre(0, 1));
+}
+
+TEST(ParseProgramOutput, BareWordsAreNoValues) {
+  const ProgramRun run = parse_program_output(R"({"benchmarks":[
+    {"name":"a","label":"x: NaN, \": inf","real_time":1,"one":NaN,"two": -Infinity, "three":2},
+    {"name":"b","real_time":nan,"one":3}]})",
+                                              "bench");
+  ASSERT_EQ(run.rows.size(), 2u);
+  EXPECT_FALSE(run.rows[0].contains("one"));
+  EXPECT_FALSE(run.rows[0].contains("two"));
+  EXPECT_EQ(run.rows[0]["three"], 2);
+  EXPECT_EQ(run.rows[0]["label"], "x: NaN, \": inf");
+  EXPECT_FALSE(run.rows[0].contains("error_occurred"));
+  EXPECT_EQ(run.rows[1]["error_occurred"], true);
 }
 
 TEST(ExactFilter, MatchesTheseNamesAlone) {

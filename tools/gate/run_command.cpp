@@ -81,7 +81,7 @@ std::string resume_hint(const RunOptions& options) {
 /// The options of the unfinished run in `out`, with what this command line says of place and name.
 RunOptions resumed(const RunOptions& options, const json& plan) {
   RunOptions taken = plan.at("options").get<RunOptions>();
-  if (!options.head.empty() && json(options) != plan.at("options")) {
+  if (json(options) != json(RunOptions{}) && json(options) != plan.at("options")) {
     throw std::runtime_error(fmt::format(
         "--resume: the run in {} is another one ({}); give --resume and -o alone, or leave out "
         "--resume",
@@ -93,10 +93,11 @@ RunOptions resumed(const RunOptions& options, const json& plan) {
   return taken;
 }
 
-/// A run that was given up is kept beside the new one.
+/// A run that was given up is kept beside the new one, and those before it, too.
 void move_aside(const fs::path& journal, Progress& progress) {
   if (!fs::exists(journal)) return;
-  const fs::path aside = journal.string() + ".old";
+  fs::path aside = journal.string() + ".old";
+  for (int i = 2; fs::exists(aside); ++i) aside = fmt::format("{}.old{}", journal.string(), i);
   fs::rename(journal, aside);
   progress.note(fmt::format("An unfinished run lay there; its journal is now {}.", aside.string()));
 }
@@ -181,13 +182,22 @@ class GateRun {
   Journal open_journal() {
     if (!old_plan_.is_null()) {
       run_id_ = old_plan_.value("run", "");
+      head_commit_ = old_plan_.value("commit", "");
       return Journal::take_up(directory_.journal());
+    }
+    move_aside(directory_.journal(), progress_);
+    // A run that ends without a verdict must not leave an older one to be read.
+    for (const char* name : {"verdict.json", "verdict.md", "junit.xml"}) {
+      fs::remove(directory_.file(name));
     }
     const auto now = std::chrono::system_clock::now().time_since_epoch().count();
     run_id_ = hash_text(fmt::format("{} {}", now, getpid()));
-    return Journal::create(
-        directory_.journal(),
-        {{"gate", 1}, {"run", run_id_}, {"options", options_}, {"programs", hashes_}});
+    head_commit_ = current_commit();
+    return Journal::create(directory_.journal(), {{"gate", 1},
+                                                  {"run", run_id_},
+                                                  {"options", options_},
+                                                  {"programs", hashes_},
+                                                  {"commit", head_commit_}});
   }
 
   std::array<std::string, 2> results() const {
@@ -197,7 +207,7 @@ class GateRun {
     Facts head = base;
     base["gate.program"] = base_path_;
     head["gate.program"] = options_.head;
-    if (const std::string commit = current_commit(); !commit.empty()) head["git.commit"] = commit;
+    if (!head_commit_.empty()) head["git.commit"] = head_commit_;
     if (!base_commit_.empty()) base["git.commit"] = base_commit_;
     return results_of(directory_.journal(), {base, head});
   }
@@ -208,10 +218,12 @@ class GateRun {
     const Samples base = parse_samples(base_text, "base", Arm::base, {});
     const Samples head = parse_samples(head_text, "head", Arm::head, {});
     const Margins margins{options_.judge.delta, options_.judge.equivalence};
+    const std::set<std::string> too_noisy = judge_options(options_.judge, head.context).too_noisy;
     std::set<std::string> names;
     for (const auto& [name, row] : base.rows) {
       const auto other = head.rows.find(name);
-      if (other == head.rows.end() || !row.failure.empty() || !other->second.failure.empty()) {
+      if (other == head.rows.end() || !row.failure.empty() || !other->second.failure.empty() ||
+          too_noisy.contains(name)) {
         continue;
       }
       if (conspicuous(pair_rounds(row, other->second).screening, margins)) names.insert(name);
@@ -233,7 +245,12 @@ class GateRun {
         parse_samples(base_text, directory_.file("base.json").string(), Arm::base, exact);
     const Samples head =
         parse_samples(head_text, directory_.file("head.json").string(), Arm::head, exact);
-    Judgement judgement = judge(base, head, judge_options(options_.judge, head.context));
+    JudgeOptions judge_by = judge_options(options_.judge, head.context);
+    if (hashes_["base"] == hashes_["head"]) {
+      judge_by.remarks.emplace_back(
+          "Base and head are the same program, byte for byte: there was nothing to find.");
+    }
+    Judgement judgement = judge(base, head, judge_by);
     if (runs.redone() + runs.left_throttled() > 0) {
       judgement.remarks.push_back(fmt::format(
           "One arm alone was throttled in {} pair(s) of processes: {} measured again, {} left.",
@@ -254,7 +271,7 @@ class GateRun {
   const json& old_plan_;
   Progress& progress_;
   const InterruptGuard& interrupt_;
-  std::string base_path_, base_commit_, run_id_;
+  std::string base_path_, base_commit_, head_commit_, run_id_;
   std::unique_ptr<Program> base_, head_;
   json hashes_;
 };
@@ -280,7 +297,6 @@ int run_command(const RunOptions& options) {
   const RunOptions whole = options.resume ? resumed(options, plan) : options;
   // Whatever is wrong in what the flags name is said before it costs time.
   judge_options(whole.judge, {{"date", "2000-01-01"}});
-  if (!options.resume) move_aside(directory.journal(), progress);
   try {
     return GateRun(whole, directory, plan, progress, interrupt).run();
   } catch (const Interrupted&) {

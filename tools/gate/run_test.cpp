@@ -27,6 +27,10 @@ TEST_F(GateRunTest, TheSameProgramPasses) {
   const Finished finished = gate();
   EXPECT_EQ(finished.ending.exit_code, 0) << finished.errors;
   EXPECT_THAT(finished.output, HasSubstr("no regression in 3 rows"));
+  EXPECT_THAT(finished.output, Not(HasSubstr("byte for byte")));  // their log files differ
+  std::filesystem::copy_file(file("base"), file("head"),
+                             std::filesystem::copy_options::overwrite_existing);
+  EXPECT_THAT(gate().output, HasSubstr("same program, byte for byte"));
   EXPECT_EQ(word("b/8"), "EQUIVALENT");
   for (const char* name : {"verdict.md", "junit.xml", "base.json", "head.json"}) {
     EXPECT_TRUE(std::filesystem::exists(out_directory() / name)) << name;
@@ -122,6 +126,31 @@ TEST_F(GateRunTest, WhatBaseAloneCantDoIsNew) {
   fake("base", {{"FAKE_ROWS", "a b/8 c"}, {"FAKE_CRASH", "b/8"}});
   EXPECT_EQ(gate().ending.exit_code, 0);
   EXPECT_EQ(word("b/8"), "NEW");
+}
+
+TEST_F(GateRunTest, ARowThatTheProgramHasTwice) {
+  fake("base", {{"FAKE_ROWS", "a a/real_time b"}});
+  fake("head", {{"FAKE_ROWS", "a a/real_time b"}, {"FAKE_SLOW", "a=130 a/real_time=130"}});
+  EXPECT_EQ(gate().ending.exit_code, 1);
+  EXPECT_EQ(word("a"), "REGRESSED");
+}
+
+// One row's crash, in both programs, is not taken for its neighbour's.
+TEST_F(GateRunTest, ACrashOfBothCostsThatRowAlone) {
+  fake("base", {{"FAKE_ROWS", "a b/8"}, {"FAKE_CRASH", "b/8"}});
+  fake("head", {{"FAKE_ROWS", "a b/8"}, {"FAKE_CRASH", "b/8"}});
+  EXPECT_EQ(gate().ending.exit_code, 0);
+  EXPECT_EQ(word("a"), "EQUIVALENT");
+  EXPECT_EQ(word("b/8"), "ERROR");
+}
+
+// Rows that crash a process together, but none alone, are no pass, whichever program it is.
+TEST_F(GateRunTest, ACrashThatNoRowDoesAlone) {
+  fake("base", {{"FAKE_ROWS", "a b/8 c"}, {"FAKE_CRASH_TOGETHER", "3"}});
+  const Finished finished = gate();
+  EXPECT_EQ(finished.ending.exit_code, 3) << finished.output;
+  EXPECT_EQ(word("a"), "ERROR");
+  EXPECT_THAT(finished.output, HasSubstr("base in one process with other rows"));
 }
 
 TEST_F(GateRunTest, AHangEndsByItsTimeout) {
@@ -254,6 +283,20 @@ TEST_F(GateResumeTest, AnotherRunIsNotTakenUp) {
   EXPECT_EQ(anew.ending.exit_code, 0) << anew.errors;
   EXPECT_THAT(anew.errors, HasSubstr("its journal is now"));
   EXPECT_TRUE(std::filesystem::exists(gate_journal().string() + ".old"));
+  // A verdict is not left to be read as the next run's, and a second journal not lost.
+  std::filesystem::remove(log("head"));  // by which interrupt() knows how far it is
+  interrupt(SIGINT);
+  EXPECT_FALSE(std::filesystem::exists(out_directory() / "verdict.json"));
+  expect_refused(gate({"--base", file("none").string()}), {"none"});
+  EXPECT_TRUE(std::filesystem::exists(gate_journal()));
+  EXPECT_EQ(gate({"--rounds", "5"}).ending.exit_code, 0);
+  EXPECT_TRUE(std::filesystem::exists(gate_journal().string() + ".old2"));
+}
+
+TEST_F(GateResumeTest, OtherFlagsAreRefused) {
+  interrupt(SIGINT);
+  expect_refused(breakeven({"gate", "run", "--resume", "--strict", "-o", out_directory().string()}),
+                 {"--resume", "is another one"});
 }
 
 TEST_F(GateResumeTest, TwoCantShareADirectory) {

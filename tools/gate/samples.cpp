@@ -214,7 +214,9 @@ Samples read_samples(const std::vector<std::filesystem::path>& files, Arm arm,
   Reader reader(arm, exact);
   std::set<std::filesystem::path> given;
   for (const std::filesystem::path& file : files) {
-    if (!given.insert(file.lexically_normal()).second) {
+    std::error_code ignored;
+    const std::filesystem::path canonical = std::filesystem::weakly_canonical(file, ignored);
+    if (!given.insert(ignored ? file.lexically_normal() : canonical).second) {
       throw std::runtime_error(visible_text(
           fmt::format("{}: given twice as {}: a round is a run of its own, measured once",
                       file.string(), arm_word(arm))));
