@@ -33,6 +33,7 @@ struct Arguments {
   DoctorOptions doctor;
   PeakOptions peak;
   ReportOptions report;
+  RecordOptions record;
   std::string budget, run_timeout, verify_timeout;
   GateArguments gate;
 };
@@ -79,6 +80,11 @@ void add_others(CLI::App& app, Arguments& arguments) {
   report->add_option("-o,--out", arguments.report.html);
   report->add_option("--markdown", arguments.report.markdown);
   report->add_option("--charts", arguments.report.charts);
+
+  CLI::App* record = app.add_subcommand("record");
+  record->add_option("file", arguments.record.file);
+  record->add_option("--to", arguments.record.directory);
+  record->add_flag("--check", arguments.record.check);
 }
 
 /// What CLI11 can't check by itself.
@@ -96,6 +102,8 @@ void finish_arguments(const std::string& command, Arguments& arguments) {
     }
   } else if (command == "report" && arguments.report.files.empty()) {
     throw std::runtime_error("no results file given: breakeven report FILE...");
+  } else if (command == "record" && arguments.record.file.empty() != arguments.record.check) {
+    throw std::runtime_error("give one results file to record, or --check alone");
   }
 }
 
@@ -105,6 +113,7 @@ int dispatch(const std::string& command, const Arguments& arguments) {
   if (command == "list") return list_command(arguments.list);
   if (command == "doctor") return doctor_command(arguments.doctor);
   if (command == "peak") return peak_command(arguments.peak);
+  if (command == "record") return record_command(arguments.record);
   return report_command(arguments.report);
 }
 

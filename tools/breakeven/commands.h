@@ -55,6 +55,12 @@ struct ReportOptions {
   std::string markdown, charts;  ///< "" for none
 };
 
+struct RecordOptions {
+  std::string file;  ///< results to record; "" with check
+  std::string directory = "reports/recorded";
+  bool check = false;  ///< of all that is recorded
+};
+
 // Each returns an exit code and throws std::runtime_error with one line where it can't begin or go
 // on: exit 2.
 int run_command(const RunOptions& options);
@@ -63,6 +69,7 @@ int list_command(const ListOptions& options);
 int doctor_command(const DoctorOptions& options);
 int peak_command(const PeakOptions& options);
 int report_command(const ReportOptions& options);
+int record_command(const RecordOptions& options);
 
 /// Parses the command line and does what it says.
 int breakeven_main(int argument_count, char** arguments);

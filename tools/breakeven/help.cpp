@@ -95,6 +95,20 @@ usage: breakeven report FILE... [-o FILE] [--markdown FILE] [--charts DIR]
 
 exit status: 0; 2 usage, or a file that can't be read or written
 )"},
+    CommandHelp{"record", R"(breakeven record - keep a machine's results in the repository
+
+usage: breakeven record FILE [--to DIR]
+       breakeven record --check [--to DIR]
+
+  FILE             results of `breakeven run`, by a build without uncommitted
+                   changes, no case of which failed or is unchecked. What says
+                   whose machine it was (host, paths) is left out
+  --to DIR         where they are kept; default reports/recorded
+  --check          whether all that is kept there is valid and complete
+
+exit status: 0; 1 --check found something; 2 usage, or results that can't be
+recorded
+)"},
 };
 
 constexpr std::string_view kOverview =
@@ -109,6 +123,7 @@ commands
   doctor    what on this machine will spoil the numbers, and the remedies
   peak      measured ceilings: arithmetic and memory bandwidth
   report    results as a page, as Markdown, as charts
+  record    keep a machine's results in the repository
   gate      did this change make anything slower? For CI
 
   breakeven COMMAND --help   the options of a command

@@ -41,10 +41,24 @@ long long throttle_count() {
   return count;
 }
 
+double mean_clock_mhz() {
+  double sum = 0;
+  int count = 0;
+  std::error_code error;
+  for (const auto& cpu : fs::directory_iterator("/sys/devices/system/cpu", error)) {
+    const auto khz = first_number<double>(cpu.path() / "cpufreq" / "scaling_cur_freq");
+    if (khz <= 0) continue;
+    sum += khz / 1000;
+    ++count;
+  }
+  return count > 0 ? sum / count : 0;
+}
+
 }  // namespace
 
 Conditions Conditions::now() {
-  return {first_number<double>("/proc/loadavg"), stolen_seconds(), throttle_count()};
+  return {first_number<double>("/proc/loadavg"), stolen_seconds(), throttle_count(),
+          mean_clock_mhz()};
 }
 
 nlohmann::json describe_process(const Conditions& before, const Conditions& after,
@@ -53,10 +67,12 @@ nlohmann::json describe_process(const Conditions& before, const Conditions& afte
     const auto throttled = row.find("throttled");
     return throttled != row.end() && throttled->is_number() && throttled->get<double>() > 0;
   });
-  return {{"seconds", run.seconds},
-          {"load", before.load},
-          {"steal_seconds", after.steal_seconds - before.steal_seconds},
-          {"throttled", slowed || after.throttles > before.throttles}};
+  nlohmann::json process = {{"seconds", run.seconds},
+                            {"load", before.load},
+                            {"steal_seconds", after.steal_seconds - before.steal_seconds},
+                            {"throttled", slowed || after.throttles > before.throttles}};
+  if (after.clock_mhz > 0) process["clock_mhz"] = after.clock_mhz;
+  return process;
 }
 
 }  // namespace breakeven::gate
