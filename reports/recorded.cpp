@@ -17,10 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-constexpr std::array kFacts = {"date",           "git.commit", "git.dirty", "compiler",
-                               "compiler.flags", "cpu.model",  "cpu.quota", "memory.total_bytes",
-                               "os.kernel",      "load.1min",  "suite",     "seed",
-                               "method_version"};
+constexpr std::array kFacts = {"date",           "git.commit", "git.dirty",   "compiler",
+                               "compiler.flags", "cpu.model",  "cpu.threads", "memory.total_bytes",
+                               "os.kernel",      "load.1min",  "seed",        "method_version"};
 constexpr std::array kGpuFacts = {"gpu.name", "gpu.driver"};
 
 std::string fact(const Results& results, const char* key) {
@@ -104,14 +103,16 @@ std::vector<std::string> recording_faults(const Results& results) {
 }
 
 fs::path recorded_path(const Results& results) {
-  const std::string gpu = fact(results, "gpu.name");
-  const std::string machine = gpu.empty()
-                                  ? fmt::format("{}_{}_cpus", slug(fact(results, "cpu.model")),
-                                                slug(fact(results, "cpu.quota")))
-                                  : slug(gpu);
-  return fs::path(machine) / fmt::format("{}-{}-{}.json", fact(results, "date").substr(0, 10),
-                                         slug(fact(results, "suite")),
-                                         slug(fact(results, "git.commit").substr(0, 10)));
+  std::string machine = fact(results, "gpu.name");
+  if (machine.empty()) {
+    const std::string quota = fact(results, "cpu.quota");  // absent where there is none
+    machine = fmt::format("{} {} cpus", fact(results, "cpu.model"),
+                          quota.empty() ? fact(results, "cpu.threads") : quota);
+  }
+  return fs::path(slug(machine)) /
+         fmt::format("{}-{}-{}.json", fact(results, "date").substr(0, 10),
+                     results.suite.empty() ? "selection" : slug(results.suite),
+                     slug(fact(results, "git.commit").substr(0, 10)));
 }
 
 json without_host(json document) {

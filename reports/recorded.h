@@ -17,7 +17,8 @@ std::vector<std::string> recording_faults(const Results& results);
 
 /// Where these results belong below reports/recorded/: MACHINE/DATE-SUITE-COMMIT.json, the machine
 /// being its GPU's name, or its CPU's and how many of it could be used ("nvidia_h100_pcie",
-/// "amd_epyc_2_cpus"), in a-z, 0-9 and _. Requires results without recording_faults().
+/// "amd_epyc_2_cpus"), in a-z, 0-9 and _, and the suite "selection" where another selection was
+/// measured. Requires results without recording_faults().
 std::filesystem::path recorded_path(const Results& results);
 
 /// The document without what says whose machine it was: the host's name, paths, and variables of

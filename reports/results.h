@@ -78,6 +78,7 @@ struct Results {
   std::vector<Unavailable> unavailable;
   std::vector<Stopping> stopping;
   std::string command;  ///< that wrote the file; empty where unknown
+  std::string suite;    ///< that was measured; empty where another selection was
 };
 
 /// A row's name without what Google Benchmark appends to it (/iterations:N /repeats:N /min_time:X

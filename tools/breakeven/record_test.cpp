@@ -18,10 +18,9 @@ json recordable() {
                         {"openblas.path", "/usr/lib/libopenblas.so.0"},
                         {"env.LD_PRELOAD", "/home/someone/x.so"},
                         {"env.OMP_NUM_THREADS", "2"},
-                        {"suite", "quick"},
                         {"seed", 1},
                         {"cpu.model", "AMD EPYC (Zen 5)"},
-                        {"cpu.quota", "2"},
+                        {"cpu.threads", "2"},
                         {"memory.total_bytes", "25000000000"},
                         {"os.kernel", "6.1"},
                         {"load.1min", "0.05"},
@@ -34,9 +33,10 @@ json recordable() {
                     {"round", 0},        {"process", 1},        {"repetition_index", 0},
                     {"threads", 2},      {"iterations", 10},    {"real_time", 1.25},
                     {"time_unit", "us"}, {"error", 3.0625e-07}, {"tolerance", 1.5e-05}};
-  return {{"context", context},
-          {"benchmarks", {row}},
-          {"breakeven", {{"command", "breakeven run --suite quick"}}}};
+  return {
+      {"context", context},
+      {"benchmarks", {row}},
+      {"breakeven", {{"command", "breakeven run --suite quick"}, {"plan", {{"suite", "quick"}}}}}};
 }
 
 class RecordTest : public Sandbox {
@@ -76,6 +76,14 @@ TEST_F(RecordTest, AGpuNamesTheMachine) {
   expect_refused(record(document), {"gpu.driver"});
   document["context"]["gpu.driver"] = "580.1";
   EXPECT_THAT(record(document).output, HasSubstr("/nvidia_h100_pcie/2026-11-23-quick-"));
+}
+
+TEST_F(RecordTest, AQuotaCountsTheCpusAndASelectionHasAName) {
+  json document = recordable();
+  document["context"]["cpu.quota"] = "1.5";
+  document["breakeven"]["plan"]["suite"] = "";
+  EXPECT_THAT(record(document).output,
+              HasSubstr("/amd_epyc_zen_5_1_5_cpus/2026-11-23-selection-0123456789.json"));
 }
 
 TEST_F(RecordTest, RefusesWhatNobodyCanReproduceOrTrust) {
