@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "reports/results.h"
+#include "reports/text.h"
 
 namespace breakeven {
 namespace {
@@ -15,6 +16,14 @@ bool is_suffix(std::string_view segment) {
     if (segment.size() > key.size() && segment.substr(0, key.size()) == key) return true;
   }
   return false;
+}
+
+std::string bounded(std::string_view segment) {
+  constexpr std::size_t kLongest = 200;
+  if (segment.size() <= kLongest) return std::string(segment);
+  std::size_t end = kLongest - 24;
+  while (end > 0 && (static_cast<unsigned char>(segment[end]) & 0xC0) == 0x80) --end;
+  return std::string(segment.substr(0, end)) + "…" + hash_text(segment);
 }
 
 }  // namespace
@@ -32,12 +41,12 @@ CaseName split_case_name(std::string_view identity) {
   std::vector<std::string> segments;
   for (std::size_t start = 0; start <= identity.size();) {
     const std::size_t end = std::min(identity.find('/', start), identity.size());
-    segments.emplace_back(identity.substr(start, end - start));
+    segments.push_back(bounded(identity.substr(start, end - start)));
     start = end + 1;
   }
   if (segments.size() < 5 || (segments[2] != "cpu" && segments[2] != "gpu")) {
     CaseName whole;
-    whole.op = std::string(identity);
+    whole.op = bounded(identity);
     return whole;
   }
   CaseName name{segments[0], segments[1], segments[2], segments[3], segments[4], {}};

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <iterator>
 #include <set>
 
 #include "reports/charts.h"
@@ -15,6 +16,23 @@ namespace {
 constexpr std::array<const char*, 8> kKnown = {"naive",         "openblas",   "onednn",
                                                "onednn_packed", "cublas",     "cublas_pedantic",
                                                "cudnn",         "handwritten"};
+
+using Kinds = std::set<std::pair<std::string, std::string>>;
+
+// Operations with their precisions.
+Kinds kinds_of(const Run& run) {
+  Kinds kinds;
+  for (const Case& c : run.cases) {
+    if (c.segments.op != "peak") kinds.emplace(c.segments.op, c.segments.precision);
+  }
+  return kinds;
+}
+
+Kinds first_of(Kinds kinds) {
+  if (kinds.size() <= kMostChartKinds) return kinds;
+  kinds.erase(std::next(kinds.begin(), kMostChartKinds), kinds.end());
+  return kinds;
+}
 
 }  // namespace
 
@@ -32,30 +50,49 @@ int Styles::of(const std::string& implementation) const {
   return found == styles_.end() ? 0 : found->second % kStyles;
 }
 
+std::string charts_left_out(const std::vector<Run>& runs) {
+  std::size_t left_out = 0;
+  for (const Run& run : runs) {
+    const std::size_t kinds = kinds_of(run).size();
+    left_out += kinds > kMostChartKinds ? kinds - kMostChartKinds : 0;
+  }
+  if (left_out == 0) return "";
+  return fmt::format(
+      "Charts are drawn for the first {} operations and precisions of a file; {} more have none.",
+      kMostChartKinds, left_out);
+}
+
 std::vector<Chart> make_charts(const std::vector<Run>& runs) {
   std::vector<Chart> charts;
-  const auto add = [&](std::optional<Chart> chart) {
-    if (chart) charts.push_back(std::move(*chart));
+  const auto add = [&](std::optional<Chart> chart, const std::string& op,
+                       const std::string& precision, const std::string& device = "") {
+    if (!chart) return;
+    chart->op = op;
+    chart->precision = precision;
+    chart->device = device;
+    charts.push_back(std::move(*chart));
   };
   const Styles styles(runs);
   for (const Run& run : runs) {
-    std::set<std::pair<std::string, std::string>> kinds;
     std::set<std::string> devices;
     for (const Case& c : run.cases) {
-      if (c.segments.op != "peak") kinds.insert({c.segments.op, c.segments.precision});
-      devices.insert(c.segments.device);
+      devices.insert(c.segments.device);  // cpu, gpu, or none in a plain file
     }
-    for (const Answer& answer : run.answers) add(speedup_chart(run, answer));
+    const Kinds kinds = first_of(kinds_of(run));
+    for (std::size_t i = 0; i < run.answers.size() && i < kMostChartKinds; ++i) {
+      const Answer& answer = run.answers[i];
+      add(speedup_chart(run, answer), answer.op, answer.precision);
+    }
     for (const auto& [op, precision] : kinds) {
       // Models have charts of their own, of items against the batch.
       if (is_training(op)) continue;
-      add(throughput_chart(run, styles, op, precision));
-      add(share_chart(run, styles, op, precision));
+      add(throughput_chart(run, styles, op, precision), op, precision);
+      add(share_chart(run, styles, op, precision), op, precision);
     }
-    for (const std::string& device : devices) add(roofline_chart(run, device));
+    for (const std::string& device : devices) add(roofline_chart(run, device), "", "", device);
     for (const auto& [op, precision] : kinds) {
       const bool part = is_training(op) && !op.starts_with("training_step_");
-      if (op != "stream" && !part) add(threads_chart(run, styles, op, precision));
+      if (op != "stream" && !part) add(threads_chart(run, styles, op, precision), op, precision);
     }
     for (Chart& chart : training_charts(run)) charts.push_back(std::move(chart));
   }

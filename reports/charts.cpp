@@ -8,14 +8,19 @@
 #include <set>
 
 #include "reports/text.h"
+#include "reports/thinning.h"
 #include "reports/words.h"
 
 namespace breakeven {
 namespace {
 
 constexpr double kGiga = 1e9;
+constexpr std::size_t kMostSeries = 40;  // of one chart: more lines can't be told apart
 
+// Also the name of a file: a long one is told apart by its hash.
 std::string safe_id(const std::string& text) {
+  constexpr std::size_t kLongest = 120;
+  if (text.size() > kLongest) return safe_id(text.substr(0, kLongest - 20)) + "-" + hash_text(text);
   std::string id;
   for (const char c : text) {
     const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
@@ -62,9 +67,9 @@ Point rate_point(const Case& c) {
 std::vector<const Case*> default_cases(const Run& run, const std::string& op,
                                        const std::string& precision) {
   std::vector<const Case*> cases;
-  for (const Case& c : run.cases) {
-    if (c.segments.op == op && c.segments.precision == precision && rate_of(c) &&
-        case_size(c) > 0 && !c.segments.options.count("threads")) {
+  for (const Case& c : cases_of(run, op)) {
+    if (c.segments.precision == precision && rate_of(c) && case_size(c) > 0 &&
+        !c.segments.options.count("threads")) {
       cases.push_back(&c);
     }
   }
@@ -94,22 +99,31 @@ SeriesKey series_key(const Case& c) {
 }
 
 // Lines join squares only: along other shapes a line would suggest an order that isn't there.
-void add_series(Plot& plot, const Styles& styles, const std::vector<const Case*>& cases,
-                Point (*point_of)(const Case&)) {
-  std::map<SeriesKey, std::array<std::vector<Point>, 2>> groups;
+MarkCount add_series(Plot& plot, const Styles& styles, const std::vector<const Case*>& cases,
+                     Point (*point_of)(const Case&)) {
+  std::map<SeriesKey, std::array<std::vector<const Case*>, 2>> groups;
   for (const Case* c : cases) {
     const bool joined = is_square(*c) || streams(c->segments.op);
-    groups[series_key(*c)][joined ? 0 : 1].push_back(point_of(*c));
+    groups[series_key(*c)][joined ? 0 : 1].push_back(c);
   }
+  MarkCount count;
+  const std::size_t most = std::max<std::size_t>(kMostMarks / groups.size(), 2);
+  const auto place_of = [](const Case* c) { return MarkPlace{case_size(*c), *rate_of(*c)}; };
   int next_style = 1;
-  for (const auto& [key, points] : groups) {
+  for (auto& [key, own] : groups) {
+    if (plot.series.size() >= kMostSeries) {
+      count.all += own[0].size() + own[1].size();
+      continue;
+    }
     // The kernels of stream share an implementation: there each series has a style of its own.
     const bool by_kind = streams(cases.front()->segments.op);
     const int style = by_kind ? next_style++ : styles.of(key.implementation);
     bool labelled = false;
     for (const bool joined : {true, false}) {
       Series series;
-      series.points = points[joined ? 0 : 1];
+      for (const Case* c : thinned(std::move(own[joined ? 0 : 1]), most, place_of, count)) {
+        series.points.push_back(point_of(*c));
+      }
       if (series.points.empty()) continue;
       series.label = labelled ? "" : key.label;
       labelled = true;
@@ -119,6 +133,7 @@ void add_series(Plot& plot, const Styles& styles, const std::vector<const Case*>
       plot.series.push_back(std::move(series));
     }
   }
+  return count;
 }
 
 int most_threads(const Run& run, const std::string& device) {
@@ -177,7 +192,7 @@ Chart make_chart(const Run& run, const std::string& section, const std::string& 
                  const std::string& caption, Plot plot) {
   plot.id = safe_id(fmt::format("{}-{}-{}", section, run.label, name));
   plot.title = caption;
-  return {plot.id, section, caption, render_svg(plot)};
+  return {plot.id, section, caption, render_svg(plot), run.label};
 }
 
 std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
@@ -189,7 +204,9 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
   const bool layers = is_convolution(answer.pairs.front()->gpu.favourite());
   Series others{
       layers ? "operands resident" : "other shapes, resident", 3, false, true, false, false, {}};
-  for (const Pair* pair : answer.pairs) {
+  MarkCount count;
+  const auto place_of = [](const Pair* pair) { return MarkPlace{pair->size, pair->speedup.value}; };
+  for (const Pair* pair : thinned(answer.pairs, kMostMarks / 2, place_of, count)) {
     if (!pair->square) {
       others.points.push_back(ratio_point(*pair, pair->speedup));
       if (layers && pair->every_call) {
@@ -215,8 +232,8 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
       "Speedup of the best GPU row over the best CPU row of the same machine, run and precision "
       "against size, both logarithmic, with intervals. Above 1 the GPU is faster.";
   const std::string caption =
-      fmt::format("Speedup of {} {}{}{}", answer.op, answer.precision,
-                  answer.mode.empty() ? "" : ", " + answer.mode, machine_of(run));
+      fmt::format("Speedup of {} {}{}{}{}", answer.op, answer.precision,
+                  answer.mode.empty() ? "" : ", " + answer.mode, machine_of(run), count.text());
   return make_chart(run, "speedup", answer.op + "-" + answer.precision + "-" + answer.mode, caption,
                     std::move(plot));
 }
@@ -226,7 +243,7 @@ std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, cons
   const auto cases = default_cases(run, op, precision);
   if (cases.empty()) return std::nullopt;
   Plot plot;
-  add_series(plot, styles, cases, rate_point);
+  const MarkCount count = add_series(plot, styles, cases, rate_point);
   add_levels(plot, run, cases);
   plot.x = size_axis(*cases.front());
   plot.y = {rate_unit(op), true, false};
@@ -239,7 +256,8 @@ std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, cons
                     : "Lines join squares; other shapes are single markers",
       plot.levels.empty() ? " No ceiling was measured for this precision and thread count."
                           : " Dashed: the ceilings measured in the same run.");
-  const std::string caption = fmt::format("Throughput of {} {}{}", op, precision, machine_of(run));
+  const std::string caption =
+      fmt::format("Throughput of {} {}{}{}", op, precision, machine_of(run), count.text());
   return make_chart(run, "throughput", op + "-" + precision, caption, std::move(plot));
 }
 
@@ -249,7 +267,7 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
   std::erase_if(cases, [](const Case* c) { return !c->share_of_ceiling; });
   if (cases.empty()) return std::nullopt;
   Plot plot;
-  add_series(plot, styles, cases, share_point);
+  const MarkCount count = add_series(plot, styles, cases, share_point);
   const char* ceiling = streams(op) ? "memory bandwidth" : "peak";
   plot.levels = {{streams(op) ? "measured bandwidth" : "measured peak", 100}};
   plot.x = size_axis(*cases.front());
@@ -258,14 +276,17 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
       "Share of the {} that was measured in the same run at the same precision and thread count, "
       "against size.{}",
       ceiling, streams(op) ? " Above 100 % caches serve the data." : "");
-  const std::string caption =
-      fmt::format("Share of measured {}: {} {}{}", ceiling, op, precision, machine_of(run));
+  const std::string caption = fmt::format("Share of measured {}: {} {}{}{}", ceiling, op, precision,
+                                          machine_of(run), count.text());
   return make_chart(run, "throughput", "share-" + op + "-" + precision, caption, std::move(plot));
 }
 
 std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
   const int threads = most_threads(run, device);
-  std::map<std::string, Series> dots;
+  std::map<std::string, std::vector<const Case*>> dots;  // by precision
+  const auto place_of = [](const Case* c) {
+    return MarkPlace{*c->counter("flops") / *c->counter("bytes"), *c->flops_per_second() / kGiga};
+  };
   const Styles styles({});
   double least = INFINITY;
   double most = 0;
@@ -276,17 +297,9 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
         !c.flops_per_second() || !bytes || !(*bytes > 0)) {
       continue;
     }
-    const double intensity = *flops / *bytes;
-    const double rate = *c.flops_per_second() / kGiga;
-    least = std::min(least, intensity);
-    most = std::max(most, intensity);
-    dots[c.segments.precision].points.push_back(
-        {intensity,
-         rate,
-         {},
-         {},
-         fmt::format("{} {} {}: {} GFLOP/s", c.segments.shape, c.segments.implementation,
-                     c.segments.precision, format_number(rate))});
+    least = std::min(least, *flops / *bytes);
+    most = std::max(most, *flops / *bytes);
+    dots[c.segments.precision].push_back(&c);
   }
   double bandwidth = 0;
   for (const Ceiling& ceiling : run.memory) {
@@ -314,7 +327,24 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
   }
   if (dots.empty() || plot.series.empty()) return std::nullopt;
   int style = 1;
-  for (auto& [precision, series] : dots) {
+  MarkCount count;
+  const std::size_t most_marks = std::max<std::size_t>(kMostMarks / dots.size(), 2);
+  for (auto& [precision, rows] : dots) {
+    if (plot.series.size() >= kMostSeries) {
+      count.all += rows.size();
+      continue;
+    }
+    Series series;
+    for (const Case* c : thinned(std::move(rows), most_marks, place_of, count)) {
+      const MarkPlace place = place_of(c);
+      series.points.push_back(
+          {place.x,
+           place.y,
+           {},
+           {},
+           fmt::format("{} {} {}: {} GFLOP/s", c->segments.shape, c->segments.implementation,
+                       c->segments.precision, format_number(place.y))});
+    }
     series.label = precision + " rows";
     series.style = style++;
     series.line = false;
@@ -327,7 +357,8 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
       "({} GB/s) and the measured peak of each precision allow.",
       device, threads > 0 ? fmt::format("{} threads", threads) : "full width",
       bandwidth > 0 ? format_number(bandwidth / kGiga) : "not measured:");
-  const std::string caption = fmt::format("Roofline of the {}{}", device, machine_of(run));
+  const std::string caption =
+      fmt::format("Roofline of the {}{}{}", device, machine_of(run), count.text());
   return make_chart(run, "roofline", device, caption, std::move(plot));
 }
 
@@ -337,9 +368,9 @@ std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const s
   std::map<std::string, std::map<std::string, std::map<int, const Case*>>> sweeps;
   std::string shape;
   double largest = 0;
-  for (const Case& c : run.cases) {
-    if (c.segments.device != "cpu" || c.segments.op != op || c.segments.precision != precision ||
-        !c.seconds || !options_text(c.segments, {"threads"}).empty()) {
+  for (const Case& c : cases_of(run, op)) {
+    if (c.segments.device != "cpu" || c.segments.precision != precision || !c.seconds ||
+        !options_text(c.segments, {"threads"}).empty()) {
       continue;
     }
     auto& sweep = sweeps[c.segments.shape][c.segments.implementation];

@@ -16,6 +16,11 @@ struct Chart {
   std::string section;  ///< the id of the section that shows it
   std::string caption;
   std::string svg;
+  // What it belongs to, so that filters can hide it; empty where it is of several.
+  std::string run = {};  ///< its label
+  std::string op = {};
+  std::string precision = {};
+  std::string device = {};
 };
 
 /// Gives each implementation one style in every chart of a report.
@@ -58,6 +63,13 @@ std::string machine_of(const Run& run);
 /// charts_training.cpp: samples or tokens per second against the batch, and loss curves. A style
 /// stands for implementation, precision and options here, which such a chart compares.
 std::vector<Chart> training_charts(const Run& run);
+
+/// Operations and precisions of one run that have charts, the first in order of their names;
+/// answers likewise.
+inline constexpr std::size_t kMostChartKinds = 100;
+
+/// " More than 100 …" where a run has more, so that the page can say so; else empty.
+std::string charts_left_out(const std::vector<Run>& runs);
 
 /// All of them in the order of the page.
 std::vector<Chart> make_charts(const std::vector<Run>& runs);

@@ -8,6 +8,7 @@
 
 #include "reports/charts.h"
 #include "reports/text.h"
+#include "reports/thinning.h"
 #include "reports/training.h"
 
 namespace breakeven {
@@ -83,7 +84,9 @@ std::optional<Chart> loss_chart(const Run& run, const WayStyles& styles,
     series.label = way_text(name);
     set_style(series, styles);
     series.markers = false;
-    for (std::size_t i = 0; i < each.losses.size(); ++i) {
+    // A line loses nothing by steps that are nearer to one another than pixels.
+    const std::size_t stride = 1 + each.losses.size() / kMostMarks;
+    for (std::size_t i = 0; i < each.losses.size(); i += stride) {
       series.points.push_back({static_cast<double>(i + 1),
                                each.losses[i],
                                {},
@@ -113,7 +116,10 @@ std::vector<Chart> training_charts(const Run& run) {
   };
   const std::vector<TrainingRow> rows = training_rows(run);
   std::set<std::pair<std::string, std::string>> sweeps;
-  for (const TrainingRow& row : rows) sweeps.emplace(row.model, sweep_name(row.name.shape));
+  for (const TrainingRow& row : rows) {
+    if (sweeps.size() == kMostChartKinds) break;
+    sweeps.emplace(row.model, sweep_name(row.name.shape));
+  }
   const std::vector<Convergence> all = convergences(run);
   std::set<std::pair<std::string, std::string>> curves;
   WayStyles styles;
@@ -122,7 +128,10 @@ std::vector<Chart> training_charts(const Run& run) {
   int style = 0;
   for (auto& [way, own] : styles) own = style++;
   for (const auto& [model, sweep] : sweeps) add(sweep_chart(run, styles, rows, model, sweep));
-  for (const Convergence& each : all) curves.emplace(each.model, each.row->segments.shape);
+  for (const Convergence& each : all) {
+    if (curves.size() == kMostChartKinds) break;
+    curves.emplace(each.model, each.row->segments.shape);
+  }
   for (const auto& [model, shape] : curves) add(loss_chart(run, styles, all, model, shape));
   return charts;
 }

@@ -69,6 +69,9 @@ std::string cpu_counts(const Run& run) {
   return text;
 }
 
+// A sentence has several names and reasons, none of which may fill it.
+std::string named(const std::string& name) { return shortened(name, 150); }
+
 // After the first name of `count`.
 std::string and_more(std::size_t count) {
   return count > 1 ? fmt::format(" and {} more", count - 1) : "";
@@ -80,7 +83,7 @@ void add_failures(const Run& run, std::vector<std::string>& sentences) {
   for (const Case& c : run.cases) {
     if (!c.failure) continue;
     ++failed;
-    if (failed <= 5) names += (names.empty() ? "" : ", ") + c.name;
+    if (failed <= 5) names += (names.empty() ? "" : ", ") + named(c.name);
   }
   if (failed == 0) return;
   sentences.push_back(fmt::format("{} failed and {} no time: {}{}.",
@@ -95,7 +98,7 @@ void add_unreached(const Run& run, std::vector<std::string>& sentences) {
   for (const Stopping& stop : run.results.stopping) {
     if (stop.reason != "budget" || stop.rounds > 0) continue;
     ++unreached;
-    if (unreached <= 5) names += (names.empty() ? "" : ", ") + stop.name;
+    if (unreached <= 5) names += (names.empty() ? "" : ", ") + named(stop.name);
   }
   if (unreached == 0) return;
   sentences.push_back(
@@ -150,7 +153,8 @@ std::string machine_name(const Run& run) {
   std::string name = run.fact("cpu.model");
   if (name.empty()) name = run.fact("host_name");
   if (name.empty()) name = "unknown machine";
-  if (const std::string gpu = run.fact("gpu.name"); !gpu.empty()) name += " + " + gpu;
+  name = named(name);
+  if (const std::string gpu = run.fact("gpu.name"); !gpu.empty()) name += " + " + named(gpu);
   return name;
 }
 
@@ -159,11 +163,11 @@ std::vector<std::string> not_measured(const Run& run) {
   for (const Unavailable& module : run.results.unavailable) {
     std::string competitors;
     for (const std::string& competitor : module.competitors) {
-      competitors += (competitors.empty() ? " (" : ", ") + competitor;
+      competitors += (competitors.empty() ? " (" : ", ") + named(competitor);
     }
     if (!competitors.empty()) competitors += ")";
-    sentences.push_back(
-        fmt::format("Module {}{} was unavailable: {}.", module.module, competitors, module.reason));
+    sentences.push_back(fmt::format("Module {}{} was unavailable: {}.", named(module.module),
+                                    shortened(competitors, 600), shortened(module.reason, 600)));
   }
   std::map<std::string, std::vector<std::string>> skipped;
   for (const Skipped& skip : run.results.skipped) skipped[skip.reason].push_back(skip.name);
@@ -171,18 +175,18 @@ std::vector<std::string> not_measured(const Run& run) {
     sentences.push_back(
         fmt::format("{} skipped: {} ({}{}).",
                     names.size() == 1 ? "1 case was" : fmt::format("{} cases were", names.size()),
-                    reason, names.front(), and_more(names.size())));
+                    shortened(reason, 600), named(names.front()), and_more(names.size())));
   }
   for (const std::string& line : run.results.refused) {
-    sentences.push_back(fmt::format("A shape was refused: {}.", line));
+    sentences.push_back(fmt::format("A shape was refused: {}.", shortened(line, 600)));
   }
   add_failures(run, sentences);
   add_unreached(run, sentences);
   if (!run.unpaired.empty()) {
-    sentences.push_back(fmt::format("{} GPU {} no speedup, for want of a verified CPU row: {}{}.",
-                                    run.unpaired.size(),
-                                    run.unpaired.size() == 1 ? "row has" : "rows have",
-                                    run.unpaired.front().first, and_more(run.unpaired.size())));
+    sentences.push_back(
+        fmt::format("{} GPU {} no speedup, for want of a verified CPU row: {}{}.",
+                    run.unpaired.size(), run.unpaired.size() == 1 ? "row has" : "rows have",
+                    named(run.unpaired.front().first), and_more(run.unpaired.size())));
   }
   add_incomplete_networks(run, sentences);
   if (run.compute.empty()) {

@@ -13,7 +13,7 @@
 
 namespace breakeven {
 
-// Written by the build from page.css and page.js.
+// Written by the build from page.css and the page's scripts, in the order of CMakeLists.txt.
 std::vector<std::pair<std::string_view, std::string_view>> page_files();
 
 namespace {
@@ -23,6 +23,22 @@ std::string_view page_file(std::string_view name) {
     if (file == name) return text;
   }
   throw std::logic_error("a file of the page is not embedded");
+}
+
+// One script: each file is a part of the same function. Comments and indentation stay in the
+// sources, for a report is sent around; no string there goes over several lines.
+std::string page_script() {
+  std::string script = "(() => {\n'use strict';\n";
+  for (auto [file, text] : page_files()) {
+    if (!file.ends_with(".js")) continue;
+    while (!text.empty()) {
+      std::string_view line = text.substr(0, text.find('\n'));
+      text.remove_prefix(std::min(text.size(), line.size() + 1));
+      line.remove_prefix(std::min(line.size(), line.find_first_not_of(' ')));
+      if (!line.empty() && !line.starts_with("//")) script.append(line).append("\n");
+    }
+  }
+  return script + "})();\n";
 }
 
 struct Section {
@@ -61,6 +77,26 @@ std::string title_of(const Page& page) {
 
 std::string absent(const std::string& sentence) {
   return fmt::format("<p class=\"none\">{}</p>\n", escape_html(sentence));
+}
+
+std::string facets(const std::string& run, const std::string& op, const std::string& precision,
+                   const std::string& device) {
+  std::string text;
+  const auto add = [&](const char* name, const std::string& value) {
+    if (!value.empty()) text += fmt::format(" data-{}=\"{}\"", name, escape_html(value));
+  };
+  add("run", run);
+  add("op", op);
+  add("precision", precision);
+  add("device", device);
+  return text;
+}
+
+std::string figure_html(const Chart& chart) {
+  return fmt::format(
+      "<figure id=\"{}\"{}><figcaption>{}</figcaption><div class=\"scroll\">{}</div></figure>\n",
+      chart.id, facets(chart.run, chart.op, chart.precision, chart.device),
+      escape_html(chart.caption), chart.svg);
 }
 
 std::string sizes_html(const Case& c) {
@@ -102,8 +138,8 @@ std::string render_html(const Page& page) {
                        section.title, section.render(page));
   }
   out += "</main>\n<script type=\"application/json\" id=\"data\">";
-  out += escape_json_for_script(raw_data_json(page));
-  out += fmt::format("</script>\n<script>\n{}</script>\n</body>\n</html>\n", page_file("page.js"));
+  out += raw_data_json(page);
+  out += fmt::format("</script>\n<script>\n{}</script>\n</body>\n</html>\n", page_script());
   return out;
 }
 

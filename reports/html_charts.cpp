@@ -7,7 +7,11 @@
 #include <cmath>
 #include <map>
 #include <set>
+#include <span>
+#include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "reports/html_parts.h"
 #include "reports/text.h"
@@ -18,11 +22,7 @@ namespace {
 std::string charts_of(const Page& page, const std::string& section) {
   std::string out;
   for (const Chart& chart : page.charts) {
-    if (chart.section != section) continue;
-    out += fmt::format(
-        "<figure id=\"{}\"><figcaption>{}</figcaption><div class=\"scroll\">{}</div>"
-        "</figure>\n",
-        chart.id, escape_html(chart.caption), chart.svg);
+    if (chart.section == section) out += figure_html(chart);
   }
   return out.empty() ? "" : "<div class=\"charts\">\n" + out + "</div>\n";
 }
@@ -37,52 +37,6 @@ std::string no_gpu(const Page& page) {
                      gpu_absence(page.runs.front()));
 }
 
-std::string pairs_html(const Page& page) {
-  std::string out =
-      "<details><summary>Every pair with both times</summary><div class=\"scroll\">"
-      "<table class=\"wide\"><caption>Median times over rounds. Break-even: calls on resident "
-      "inputs from which the GPU "
-      "wins with one upload and one download.</caption><thead><tr><th scope=\"col\">Shape"
-      "<th scope=\"col\">Precision<th scope=\"col\">GPU<th scope=\"col\">CPU, strongest"
-      "<th scope=\"col\">Speedup<th scope=\"col\">Transfers at every call"
-      "<th scope=\"col\">Break-even calls<th scope=\"col\">Against the naive one-thread loop (a "
-      "strawman)</tr></thead>\n<tbody>";
-  const auto side = [](const Best& best) {
-    std::vector<double> values;
-    for (const auto& [round, seconds] : best.seconds) values.push_back(seconds);
-    const Case& c = best.favourite();
-    return fmt::format("{} {}{}{}", format_seconds(median(values)),
-                       escape_html(c.segments.implementation),
-                       c.threads > 0 ? fmt::format(", {} threads", c.threads) : "",
-                       best.chosen_on_reported_rounds ? " (chosen on the rounds reported)" : "");
-  };
-  for (const Run& run : page.runs) {
-    for (const Pair& pair : run.pairs) {
-      out += fmt::format(
-          "<tr><td>{}{} {} {}{}<td>{}<td>{}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n",
-          run_cell(page, run), escape_html(pair.op), escape_html(pair.shape),
-          escape_html(pair.mode), sizes_html(pair.gpu.favourite()), escape_html(pair.precision),
-          side(pair.gpu), side(pair.cpu), escape_html(ratio_text(pair.speedup)),
-          pair.every_call ? escape_html(ratio_text(*pair.every_call)) : "not measured",
-          pair.breakeven_calls ? fmt::format("{:.0f}", *pair.breakeven_calls) : "–",
-          pair.against_naive ? escape_html(ratio_text(*pair.against_naive)) : "not measured");
-    }
-  }
-  out += "</tbody></table></div></details>\n";
-  std::string unpaired;
-  for (const Run& run : page.runs) {
-    for (const auto& [name, reason] : run.unpaired) {
-      unpaired +=
-          fmt::format("<li><code>{}</code>: {}</li>\n", escape_html(name), escape_html(reason));
-    }
-  }
-  if (!unpaired.empty()) {
-    out += "<details><summary>GPU rows without a speedup</summary><ul>" + unpaired +
-           "</ul></details>\n";
-  }
-  return out;
-}
-
 bool is_library(const std::string& implementation) {
   constexpr std::array<const char*, 5> kLibraries = {"openblas", "onednn", "cublas", "cudnn",
                                                      "cutlass"};
@@ -90,21 +44,29 @@ bool is_library(const std::string& implementation) {
                      [&](const char* library) { return implementation.rfind(library, 0) == 0; });
 }
 
-// Cases of one run that differ in nothing but one option.
-using Siblings = std::map<std::string, std::map<std::string, const Case*>>;
-
-Siblings siblings_by(const Run& run, const std::string& option, const std::string& usual) {
-  Siblings siblings;
-  for (const Case& c : run.cases) {
-    if (!c.seconds) continue;
-    const auto found = c.segments.options.find(option);
-    const std::string value = found == c.segments.options.end() ? usual : found->second;
-    siblings[fmt::format("{}/{}/{}/{}/{} {}", c.segments.op, c.segments.shape, c.segments.device,
-                         c.segments.implementation, c.segments.precision,
-                         options_text(c.segments, {option}))][value] = &c;
-  }
-  std::erase_if(siblings, [](const auto& entry) { return entry.second.size() < 2; });
-  return siblings;
+// Calls `use` with the cases of one run that differ in nothing but one option, by its value.
+template <typename Use>
+void for_siblings(const Run& run, const std::string& option, const std::string& usual, Use use) {
+  const auto same = [](const Case& a, const Case& b) {
+    return same_work(a, b) && a.segments.implementation == b.segments.implementation;
+  };
+  for_each_stretch(run.cases, same, [&](std::span<const Case> cases) {
+    if (cases.size() < 2) return;
+    std::map<std::string, std::map<std::string, const Case*>> siblings;  // by their other options
+    for (const Case& c : cases) {
+      if (!c.seconds) continue;
+      const auto found = c.segments.options.find(option);
+      const std::string value = found == c.segments.options.end() ? usual : found->second;
+      siblings[options_text(c.segments, {option})][value] = &c;
+    }
+    const CaseName& name = cases.front().segments;
+    for (const auto& [others, by_value] : siblings) {
+      if (by_value.size() < 2) continue;
+      use(fmt::format("{}/{}/{}/{}/{} {}", name.op, name.shape, name.device, name.implementation,
+                      name.precision, others),
+          by_value);
+    }
+  });
 }
 
 std::string ratio_of(const Case& numerator, const Case& denominator) {
@@ -123,42 +85,61 @@ std::string heat_cell(const Estimate& ratio) {
                      escape_html(ratio_text(ratio)));
 }
 
-// One table per answer: a row per shape, a column per GPU implementation.
-std::string heat_table(const Page& page, const Run& run, const Answer& answer) {
-  std::map<std::string, std::map<std::string, Estimate>> ratios;  // shape -> implementation
-  std::set<std::string> implementations;
-  std::map<std::string, const Pair*> pairs;
-  for (const Pair* pair : answer.pairs) pairs[pair->shape] = pair;
+// Verified GPU rows of one operation, precision and mode by shape.
+using GpuRows = std::map<std::string_view, std::vector<const Case*>>;
+using AnswerKey = std::tuple<std::string_view, std::string_view, std::string>;
+
+std::map<AnswerKey, GpuRows> gpu_rows(const Run& run) {
+  std::map<AnswerKey, GpuRows> rows;
   for (const Case& c : run.cases) {
-    if (c.segments.device != "gpu" || c.segments.op != answer.op || !c.verified() ||
-        c.segments.precision != answer.precision || is_framework(c) ||
-        options_text(c.segments, {"threads", "launch"}) != answer.mode) {
-      continue;
-    }
-    const auto pair = pairs.find(c.segments.shape);
-    if (pair == pairs.end()) continue;
-    const auto logs = paired_log_ratios(pair->second->cpu.seconds, c.round_seconds());
-    if (logs.empty()) continue;
-    const auto launch = c.segments.options.find("launch");
-    const std::string name = c.segments.implementation +
-                             (launch == c.segments.options.end() ? "" : ", " + launch->second);
-    implementations.insert(name);
-    ratios[c.segments.shape][name] = ratio_estimate(logs);
+    if (c.segments.device != "gpu" || !c.verified() || is_framework(c)) continue;
+    rows[{c.segments.op, c.segments.precision, options_text(c.segments, {"threads", "launch"})}]
+        [c.segments.shape]
+            .push_back(&c);
   }
+  return rows;
+}
+
+// One table per answer: a row per shape, a column per GPU implementation.
+std::string heat_table(const Page& page, const Run& run, const Answer& answer,
+                       const GpuRows& gpu_rows, Listing& listing) {
+  constexpr std::size_t kMostColumns = 40;
+  std::vector<std::pair<const Pair*, std::map<std::string, Estimate>>> lines;  // by implementation
+  std::set<std::string> implementations;
+  for (const Pair* pair : answer.pairs) {
+    if (!listing.takes()) continue;
+    auto& ratios = lines.emplace_back(pair, std::map<std::string, Estimate>()).second;
+    const auto cases = gpu_rows.find(pair->shape);
+    if (cases == gpu_rows.end()) continue;
+    for (const Case* c : cases->second) {
+      const auto logs = paired_log_ratios(pair->cpu.seconds, c->round_seconds());
+      if (logs.empty()) continue;
+      const auto launch = c->segments.options.find("launch");
+      const std::string name = c->segments.implementation +
+                               (launch == c->segments.options.end() ? "" : ", " + launch->second);
+      implementations.insert(name);
+      ratios[name] = ratio_estimate(logs);
+    }
+  }
+  if (lines.empty()) return "";
+  const std::size_t columns = implementations.size();
+  while (implementations.size() > kMostColumns) implementations.erase(--implementations.end());
   std::string out = fmt::format(
-      "<div class=\"scroll\"><table class=\"heat\"><caption>{}{} {} {}</caption><thead><tr>"
+      "<div class=\"scroll\"{}><table class=\"heat\"><caption>{}{} {} {}{}</caption><thead><tr>"
       "<th scope=\"col\">Shape",
-      run_cell(page, run), escape_html(answer.op), escape_html(answer.precision),
-      escape_html(answer.mode));
+      facets(run.label, answer.op, answer.precision), run_cell(page, run), escape_html(answer.op),
+      escape_html(answer.precision), escape_html(answer.mode),
+      columns > kMostColumns ? fmt::format(" ({} of {} implementations)", kMostColumns, columns)
+                             : "");
   for (const std::string& name : implementations) {
     out += "<th scope=\"col\">" + escape_html(name);
   }
   out += "</tr></thead>\n<tbody>";
-  for (const Pair* pair : answer.pairs) {
+  for (const auto& [pair, ratios] : lines) {
     out += "<tr><th scope=\"row\">" + escape_html(pair->shape) + sizes_html(pair->gpu.favourite());
     for (const std::string& name : implementations) {
-      const auto found = ratios[pair->shape].find(name);
-      out += found == ratios[pair->shape].end() ? "<td>–" : heat_cell(found->second);
+      const auto found = ratios.find(name);
+      out += found == ratios.end() ? "<td>–" : heat_cell(found->second);
     }
     out += "</tr>\n";
   }
@@ -180,12 +161,13 @@ std::string speedup_html(const Page& page) {
 std::string throughput_html(const Page& page) {
   const std::string charts = charts_of(page, "throughput");
   if (charts.empty()) return absent("Not shown: no row counts operations or bytes.");
+  const std::string left_out = charts_left_out(page.runs);
   return "<p>Both axes are logarithmic. The size of a matmul is the edge of the cube of equal "
          "work, ∛(m·n·k); lines join squares. That of a convolution is its operations per call, "
          "products with padding left out; layers are single markers. Ceilings are measured in the "
          "same run, at the same "
          "precision and thread count, never taken from a data sheet.</p>\n" +
-         charts;
+         (left_out.empty() ? "" : absent(left_out)) + charts;
 }
 
 std::string roofline_html(const Page& page) {
@@ -200,34 +182,37 @@ std::string roofline_html(const Page& page) {
 
 std::string cache_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
-    for (const auto& [name, modes] : siblings_by(run, "cache", "warm")) {
+    for_siblings(run, "cache", "warm", [&](const std::string& name, const auto& modes) {
       const auto warm = modes.find("warm");
       const auto cold = modes.find("cold");
-      if (warm == modes.end() || cold == modes.end()) continue;
+      if (warm == modes.end() || cold == modes.end() || !listing.takes()) return;
       rows += fmt::format(
           "<tr><td>{}{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n", run_cell(page, run),
           escape_html(name), format_seconds(warm->second->seconds->value),
           format_seconds(cold->second->seconds->value), ratio_of(*cold->second, *warm->second));
-    }
+    });
   }
   if (rows.empty()) return absent("Not shown: no case was measured both warm and cold.");
   return "<div class=\"scroll\"><table><caption>Cold: the operands are out of every cache before "
          "each call. Times are medians over rounds.</caption><thead><tr><th scope=\"col\">Case"
          "<th scope=\"col\">Warm<th scope=\"col\">Cold<th scope=\"col\">Cold / warm</tr></thead>\n"
          "<tbody>" +
-         rows + "</tbody></table></div>\n";
+         rows + "</tbody></table></div>\n" + listing.note("cases");
 }
 
 std::string threads_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
-    for (const auto& [name, sweep] : siblings_by(run, "threads", "")) {
+    for_siblings(run, "threads", "", [&](const std::string& name, const auto& sweep) {
       std::vector<const Case*> cases;
       for (const auto& [threads, c] : sweep) cases.push_back(c);
       std::sort(cases.begin(), cases.end(),
                 [](const Case* a, const Case* b) { return a->threads < b->threads; });
       for (const Case* c : cases) {
+        if (!listing.takes()) continue;
         const auto rate = rate_of_case(*c);
         rows += fmt::format(
             "<tr><td>{}{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n",
@@ -235,51 +220,48 @@ std::string threads_html(const Page& page) {
             rate ? rate_text(c->segments.op, *rate) : "–",
             c == cases.front() ? "1x" : ratio_of(*cases.front(), *c));
       }
-    }
+    });
   }
   if (rows.empty()) return absent("Not shown: no case was measured at several thread counts.");
   return charts_of(page, "threads") +
          "<details><summary>Every thread count</summary><div class=\"scroll\"><table><thead><tr>"
          "<th scope=\"col\">Case<th scope=\"col\">Threads<th scope=\"col\">Time<th scope=\"col\">"
          "Rate<th scope=\"col\">Against the fewest threads</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div></details>\n";
+         rows + "</tbody></table></div>" + listing.note("rows") + "</details>\n";
 }
 
 std::string heat_map_html(const Page& page) {
   std::string out;
+  Listing listing(page);
   for (const Run& run : page.runs) {
-    for (const Answer& answer : run.answers) out += heat_table(page, run, answer);
+    const auto rows = gpu_rows(run);
+    const GpuRows none;
+    for (const Answer& answer : run.answers) {
+      const auto own = rows.find({answer.op, answer.precision, answer.mode});
+      out += heat_table(page, run, answer, own == rows.end() ? none : own->second, listing);
+    }
   }
-  return out.empty() ? absent(no_gpu(page)) : out;
+  return out.empty() ? absent(no_gpu(page)) : out + listing.note("shapes");
 }
 
 std::string ladder_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
-    using Key = std::tuple<std::string, std::string, std::string, std::string>;
-    std::map<Key, std::vector<const Case*>> groups;
-    std::vector<Key> order;  // as the cases come: by size
-    for (const Case& c : run.cases) {
-      if (!c.seconds || is_framework(c)) continue;
-      if (c.segments.op == "peak" || c.segments.op == "stream") continue;
-      Key key{c.segments.op, c.segments.device, c.segments.precision, c.segments.shape};
-      auto& cases = groups[key];
-      if (cases.empty()) order.push_back(std::move(key));
-      cases.push_back(&c);
-    }
-    for (const Key& key : order) {
-      const auto& cases = groups[key];
+    for_each_stretch(run.cases, same_work, [&](std::span<const Case> cases) {
+      if (cases.front().segments.op == "peak" || cases.front().segments.op == "stream") return;
       std::vector<const Case*> libraries;
       std::vector<const Case*> own;
-      for (const Case* c : cases) {
-        if (!options_text(c->segments, {"launch"}).empty()) continue;
-        (is_library(c->segments.implementation) ? libraries : own).push_back(c);
+      for (const Case& c : cases) {
+        if (!c.seconds || is_framework(c)) continue;
+        if (!options_text(c.segments, {"launch"}).empty()) continue;
+        (is_library(c.segments.implementation) ? libraries : own).push_back(&c);
       }
-      if (libraries.empty()) continue;
+      if (libraries.empty() || own.empty()) return;
       const Best best = best_by_other_rounds(libraries);
       for (const Case* c : own) {
         const auto ratios = paired_log_ratios(best.seconds, c->round_seconds());
-        if (ratios.empty()) continue;
+        if (ratios.empty() || !listing.takes()) continue;
         const Estimate share = ratio_estimate(ratios);
         rows += fmt::format(
             "<tr><td>{}{} {}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n", run_cell(page, run),
@@ -288,7 +270,7 @@ std::string ladder_html(const Page& page) {
             escape_html(implementation_text(c->segments.implementation)),
             format_percent(share.value), escape_html(best.favourite().segments.implementation));
       }
-    }
+    });
   }
   if (rows.empty()) {
     return absent(
@@ -300,7 +282,7 @@ std::string ladder_html(const Page& page) {
          "<tr><th scope=\"col\">Shape<th scope=\"col\">Precision<th scope=\"col\">Device"
          "<th scope=\"col\">Implementation<th scope=\"col\">Share<th scope=\"col\">Of</tr></thead>"
          "\n<tbody>" +
-         rows + "</tbody></table></div>\n";
+         rows + "</tbody></table></div>\n" + listing.note("rows");
 }
 
 }  // namespace breakeven

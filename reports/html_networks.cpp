@@ -18,9 +18,10 @@ std::string implementation_cells(const CaseName& name) {
 
 std::string sums_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const NetworkSum& sum : run.networks) {
-      if (!sum.complete()) continue;
+      if (!sum.complete() || !listing.takes()) continue;
       const Case& total = sum.total;
       const Estimate& time = *total.seconds;
       const auto rate = total.flops_per_second();
@@ -46,11 +47,12 @@ std::string sums_html(const Page& page) {
          "<th scope=\"col\">Precision<th scope=\"col\">Time<th scope=\"col\">Interval"
          "<th scope=\"col\">Rate<th scope=\"col\">Of ceiling<th scope=\"col\">Layers"
          "<th scope=\"col\">Rounds</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div>\n";
+         rows + "</tbody></table></div>\n" + listing.note("sums");
 }
 
 std::string ratios_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   const auto side = [](const Best& best) {
     std::vector<double> values;
     for (const auto& [round, seconds] : best.seconds) values.push_back(seconds);
@@ -60,11 +62,12 @@ std::string ratios_html(const Page& page) {
   };
   for (const Run& run : page.runs) {
     for (const Pair& pair : run.network_pairs) {
-      rows += fmt::format(
-          "<tr><td>{}{} {}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", run_cell(page, run),
-          escape_html(pair.op), escape_html(pair.shape), escape_html(pair.precision),
-          side(pair.gpu), side(pair.cpu), escape_html(ratio_text(pair.speedup)),
-          pair.against_naive ? escape_html(ratio_text(*pair.against_naive)) : "not measured");
+      if (!listing.takes()) continue;
+      rows +=
+          fmt::format("<tr><td>{}{} {}<td>{}<td>{}<td>{}<td>{}<td>{}</tr>\n", run_cell(page, run),
+                      escape_html(pair.op), escape_html(pair.shape), escape_html(pair.precision),
+                      side(pair.gpu), side(pair.cpu), escape_html(ratio_text(pair.speedup)),
+                      pair.naive ? escape_html(ratio_text(pair.naive->speedup)) : "not measured");
     }
   }
   if (rows.empty()) return "";
@@ -73,13 +76,15 @@ std::string ratios_html(const Page& page) {
          "operands resident</caption><thead><tr><th scope=\"col\">Network<th scope=\"col\">"
          "Precision<th scope=\"col\">GPU<th scope=\"col\">CPU, strongest<th scope=\"col\">Speedup"
          "<th scope=\"col\">Against the naive one-thread loop (a strawman)</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div>\n";
+         rows + "</tbody></table></div>\n" + listing.note("networks");
 }
 
 std::string batches_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const BatchSeries& series : run.batch_series) {
+      if (!listing.takes()) continue;
       std::string batches;
       for (const auto& [batch, verdict] : series.resident.verdicts) {
         batches += fmt::format("{}{:.0f}", batches.empty() ? "" : ", ", batch);
@@ -100,17 +105,19 @@ std::string batches_html(const Page& page) {
          "scope=\"col\">Precision"
          "<th scope=\"col\">Batches<th scope=\"col\">GPU wins<th scope=\"col\">GPU wins, transfers "
          "at every call</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div></details>\n";
+         rows + "</tbody></table></div>" + listing.note("sweeps") + "</details>\n";
 }
 
 // Every missing layer by name: a sum is only as good as what is in it.
 std::string incomplete_html(const Page& page) {
   std::string rows;
   std::size_t count = 0;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const NetworkSum& sum : run.networks) {
       if (sum.complete()) continue;
       ++count;
+      if (!listing.takes()) continue;
       std::string missing;
       for (const std::string& layer : sum.missing) missing += (missing.empty() ? "" : ", ") + layer;
       if (sum.layers == 0) missing = "the file doesn't list the network's layers";
@@ -127,7 +134,7 @@ std::string incomplete_html(const Page& page) {
              "<th scope=\"col\">Device<th scope=\"col\">Implementation<th scope=\"col\">Precision"
              "<th scope=\"col\">Layers<th scope=\"col\">Missing</tr></thead>\n<tbody>",
              count, count == 1 ? "sum" : "sums") +
-         rows + "</tbody></table></div></details>\n";
+         rows + "</tbody></table></div>" + listing.note("sums") + "</details>\n";
 }
 
 }  // namespace

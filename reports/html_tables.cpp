@@ -1,11 +1,11 @@
-// Sections 8 to 11: what is told in tables, and what these files can't tell.
+// Sections 8, 9 and 11: what is told in tables, and what these files can't tell.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <tuple>
+#include <span>
+#include <vector>
 
 #include "reports/html_parts.h"
 #include "reports/text.h"
@@ -24,40 +24,41 @@ std::string joules(double value) { return format_number(value) + " J"; }
 
 std::string precision_html(const Page& page) {
   std::string rows;
+  Listing listing(page);
+  const auto same_device = [](const Case& a, const Case& b) {
+    return a.segments.op == b.segments.op && a.segments.shape == b.segments.shape &&
+           a.segments.device == b.segments.device;
+  };
   for (const Run& run : page.runs) {
-    // Shape and device, then precision: the best verified row of each. Which of several rows is
-    // shown is decided on the other rounds; the error is that row's.
-    using Shape = std::tuple<std::string, std::string, std::string>;
-    std::map<Shape, std::map<std::string, std::vector<const Case*>>> shapes;
-    for (const Case& c : run.cases) {
-      if (!c.verified() || c.segments.op == "peak" || c.segments.op == "stream" ||
-          !options_text(c.segments, {"launch"}).empty()) {
-        continue;
-      }
-      shapes[{c.segments.op, c.segments.shape, c.segments.device}][c.segments.precision].push_back(
-          &c);
-    }
-    for (const auto& [shape, precisions] : shapes) {
-      if (precisions.size() < 2) continue;
+    // Of each shape, device and precision the best verified row. Which of several rows is shown is
+    // decided on the other rounds; the error is that row's.
+    for_each_stretch(run.cases, same_device, [&](std::span<const Case> cases) {
+      const CaseName& name = cases.front().segments;
+      if (name.op == "peak" || name.op == "stream") return;
       std::vector<const Case*> best;
-      for (const auto& [precision, cases] : precisions) {
-        best.push_back(&best_by_other_rounds(cases).favourite());
-      }
+      for_each_stretch(cases, same_work, [&](std::span<const Case> same) {
+        std::vector<const Case*> verified;
+        for (const Case& c : same) {
+          if (c.verified() && options_text(c.segments, {"launch"}).empty()) verified.push_back(&c);
+        }
+        if (!verified.empty()) best.push_back(&best_by_other_rounds(verified).favourite());
+      });
+      if (best.size() < 2) return;
       std::sort(best.begin(), best.end(),
                 [](const Case* a, const Case* b) { return a->seconds->value < b->seconds->value; });
       for (const Case* c : best) {
+        if (!listing.takes()) continue;
         const auto rate = rate_of_case(*c);
-        const auto& [op, name, device] = shape;
         rows += fmt::format(
             "<tr{}><td>{}{} {}<td>{}<td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}"
             "<td class=\"n\">{}<td>{}</tr>\n",
-            c == best.front() ? " class=\"first\"" : "", run_cell(page, run), escape_html(op),
-            escape_html(name), escape_html(device), escape_html(c->segments.precision),
+            c == best.front() ? " class=\"first\"" : "", run_cell(page, run), escape_html(name.op),
+            escape_html(name.shape), escape_html(name.device), escape_html(c->segments.precision),
             escape_html(c->segments.implementation), format_seconds(c->seconds->value),
-            rate ? rate_text(op, *rate) : "–", error_html(*c),
-            escape_html(c->texts.count("verify_method") ? c->texts.at("verify_method") : ""));
+            rate ? rate_text(name.op, *rate) : "–", error_html(*c),
+            escape_html(c->text("verify_method")));
       }
-    }
+    });
   }
   if (rows.empty()) {
     return absent("Not shown: no shape has verified rows of several precisions on one device.");
@@ -68,7 +69,7 @@ std::string precision_html(const Page& page) {
          "<th scope=\"col\">Device<th scope=\"col\">Precision<th scope=\"col\">Implementation"
          "<th scope=\"col\">Time<th scope=\"col\">Rate<th scope=\"col\">Error and limit"
          "<th scope=\"col\">Checked by</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div></details>\n";
+         rows + "</tbody></table></div>" + listing.note("rows") + "</details>\n";
 }
 
 std::string energy_html(const Page& page) {
@@ -76,6 +77,7 @@ std::string energy_html(const Page& page) {
       "upload_seconds", "download_seconds", "upload_pageable_seconds", "download_pageable_seconds",
       "energy_joules",  "peak_bytes"};
   std::string rows;
+  Listing listing(page);
   bool energy = false;
   for (const Run& run : page.runs) {
     for (const Case& c : run.cases) {
@@ -84,16 +86,18 @@ std::string energy_html(const Page& page) {
                        });
       if (!any) continue;
       energy = energy || c.counter("energy_joules");
+      if (!listing.takes()) continue;
       rows += fmt::format(
-          "<tr><td>{}<a href=\"#{}\">{}</a>{}{}{}{}{}{}</tr>\n", run_cell(page, run),
-          case_id(run, c), escape_html(c.name), counter_cell(c, kKeys[0], format_seconds),
-          counter_cell(c, kKeys[1], format_seconds), counter_cell(c, kKeys[2], format_seconds),
-          counter_cell(c, kKeys[3], format_seconds), counter_cell(c, kKeys[4], joules),
-          counter_cell(c, kKeys[5], format_bytes));
+          "<tr><td>{}{}{}{}{}{}{}{}</tr>\n", run_cell(page, run),
+          row_link(page, run, c, shortened(c.name, kMostOfName), ""),
+          counter_cell(c, kKeys[0], format_seconds), counter_cell(c, kKeys[1], format_seconds),
+          counter_cell(c, kKeys[2], format_seconds), counter_cell(c, kKeys[3], format_seconds),
+          counter_cell(c, kKeys[4], joules), counter_cell(c, kKeys[5], format_bytes));
     }
   }
   if (rows.empty()) {
-    return absent("Not shown: no row carries energy, peak memory or transfer counters.");
+    return absent("Not shown: no row carries energy, peak memory or transfer counters.") +
+           costs_html(page);
   }
   std::string out;
   if (!energy) out += absent("Energy was not measured: no energy counter was readable.");
@@ -103,16 +107,7 @@ std::string energy_html(const Page& page) {
          "<thead><tr><th scope=\"col\">Case<th scope=\"col\">Upload, pinned<th scope=\"col\">"
          "Download, pinned<th scope=\"col\">Upload, pageable<th scope=\"col\">Download, pageable"
          "<th scope=\"col\">Energy<th scope=\"col\">Peak memory</tr></thead>\n<tbody>" +
-         rows + "</tbody></table></div></details>\n";
-}
-
-std::string claims_html(const Page& page) {
-  const bool gpu = std::any_of(page.runs.begin(), page.runs.end(),
-                               [](const Run& run) { return !run.pairs.empty(); });
-  return absent(gpu ? "This report judges no claim; the speedups above are what a verdict would "
-                      "rest on."
-                    : "Not measured here: a verdict on a claim about GPUs needs GPU and CPU rows "
-                      "of one run.");
+         rows + "</tbody></table></div>" + listing.note("rows") + "</details>\n" + costs_html(page);
 }
 
 std::string changes_html(const Page& page) {

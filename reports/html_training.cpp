@@ -38,8 +38,10 @@ std::string memory_cells(const Case* step) {
 
 std::string steps_html(const Page& page) {
   std::string body;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const TrainingRow& row : training_rows(run)) {
+      if (!listing.takes()) continue;
       const auto ratio = row.step_to_inference();
       body += fmt::format("<tr><td>{}{} {}<td>{}", run_cell(page, run), escape_html(row.model),
                           escape_html(row.name.shape), escape_html(way_text(row.name)));
@@ -66,13 +68,15 @@ std::string steps_html(const Page& page) {
          "Forward<th scope=\"col\">Backward<th scope=\"col\">Update<th scope=\"col\">Rate"
          "<th scope=\"col\">MFU<th scope=\"col\">Peak memory<th scope=\"col\">Inference"
          "<th scope=\"col\">Rate<th scope=\"col\">Step : inference</tr></thead>\n<tbody>" +
-         body + "</tbody></table></div>\n";
+         body + "</tbody></table></div>\n" + listing.note("rows");
 }
 
 std::string frameworks_html(const Page& page) {
   std::string body;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const FrameworkRow& row : framework_rows(run)) {
+      if (!listing.takes()) continue;
       const Case& c = *row.framework;
       body += fmt::format("<tr><td>{}{} {}<td>{}<td>{}", run_cell(page, run),
                           escape_html(row.model), escape_html(c.segments.shape),
@@ -104,15 +108,17 @@ std::string frameworks_html(const Page& page) {
          "<thead><tr><th scope=\"col\">Model<th scope=\"col\">Precision<th scope=\"col\">Device"
          "<th scope=\"col\">Ours<th scope=\"col\">By<th scope=\"col\">Framework<th scope=\"col\">By"
          "<th scope=\"col\">Framework : ours</tr></thead>\n<tbody>" +
-         body + "</tbody></table></div>\n";
+         body + "</tbody></table></div>\n" + listing.note("rows");
 }
 
 std::string ablations_html(const Page& page) {
   std::string body;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const Ablation& ablation : ablations(training_rows(run))) {
       bool first = true;
       for (const AblationStage& stage : ablation.stages) {
+        if (!listing.takes()) continue;
         const std::string what =
             first ? fmt::format("{}{} {}, {}, {}", run_cell(page, run), ablation.model,
                                 ablation.shape, ablation.implementation, ablation.device)
@@ -137,13 +143,15 @@ std::string ablations_html(const Page& page) {
          "</caption><thead><tr><th scope=\"col\">Model<th scope=\"col\">Stage<th scope=\"col\">Step"
          "<th scope=\"col\">Times as fast as unfused<th scope=\"col\">As the stage "
          "before</tr></thead>\n<tbody>" +
-         body + "</tbody></table></div>\n";
+         body + "</tbody></table></div>\n" + listing.note("rows");
 }
 
 std::string convergence_html(const Page& page) {
   std::string body;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const Convergence& each : convergences(run)) {
+      if (!listing.takes()) continue;
       const Case& c = *each.row;
       const auto shown = [](const std::string& text) {
         return text.empty() ? "–" : escape_html(text);
@@ -166,7 +174,7 @@ std::string convergence_html(const Page& page) {
          "losses.</caption><thead><tr><th scope=\"col\">Model<th scope=\"col\">By"
          "<th scope=\"col\">Time to target<th scope=\"col\">Steps<th scope=\"col\">Target"
          "<th scope=\"col\">Reached<th scope=\"col\">Loss, steps</tr></thead>\n<tbody>" +
-         body + "</tbody></table></div>\n";
+         body + "</tbody></table></div>\n" + listing.note("rows");
 }
 
 }  // namespace
@@ -174,10 +182,7 @@ std::string convergence_html(const Page& page) {
 std::string training_html(const Page& page) {
   std::string charts;
   for (const Chart& chart : page.charts) {
-    if (chart.section != "training") continue;
-    charts += fmt::format(
-        "<figure id=\"{}\"><figcaption>{}</figcaption><div class=\"scroll\">{}</div></figure>\n",
-        chart.id, escape_html(chart.caption), chart.svg);
+    if (chart.section == "training") charts += figure_html(chart);
   }
   if (!charts.empty()) charts = "<div class=\"charts\">\n" + charts + "</div>\n";
   return charts + steps_html(page) + frameworks_html(page) + ablations_html(page) +

@@ -49,10 +49,7 @@ void Place::fail(std::string_view what) const {
   std::string place = where;
   if (row) {
     place = fmt::format("benchmarks[{}]", row_index);
-    const auto name = row->is_object() ? row->find("name") : row->end();
-    if (name != row->end() && name->is_string()) {
-      place += fmt::format(" \"{}\"", shortened(name->get<std::string>(), 120));
-    }
+    if (!row->empty()) place += fmt::format(" \"{}\"", shortened(*row, 120));
     if (!where.empty()) place += "." + where;
   }
   throw std::runtime_error(visible_text(place.empty()
@@ -88,33 +85,17 @@ std::string read_text(const std::filesystem::path& path, std::string_view what) 
   return text;
 }
 
-json parse_json(std::string_view text, const Place& place, const json::parser_callback_t& each) {
+void require_not_blank(std::string_view text, const Place& place) {
   if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) {
     place.fail("is empty: the run that should have written it did not finish");
   }
-  const auto limited = [&](int depth, json::parse_event_t event, json& parsed) {
-    if (depth >= kDeepestJson) place.fail(fmt::format("is nested more than {} deep", kDeepestJson));
-    return !each || each(depth, event, parsed);
-  };
-  try {
-    return json::parse(text, limited);
-  } catch (const json::parse_error& error) {
-    const std::size_t offset = error.byte > 0 ? error.byte - 1 : 0;
-    if (const auto token = non_finite_token(text, offset)) {
-      place.at(line_and_column(text, *token))
-          .fail(
-              "NaN and infinity are not JSON (Google Benchmark 1.7 writes them for a counter "
-              "without a value): remove that counter and measure again");
-    }
-    if (offset >= text.size()) {
-      place.at(line_and_column(text, text.size()))
-          .fail(
-              "the file ends in the middle (truncated): measure again, or finish the run with "
-              "--resume");
-    }
-    place.at(line_and_column(text, offset)).fail("not valid JSON");
-  } catch (const json::out_of_range& error) {
-    // The one case that the parser has: a number that no double holds; the message quotes it.
+}
+
+void fail_json(std::string_view text, const Place& place, std::size_t byte,
+               const json::exception& error) {
+  constexpr int kNumberOverflow = 406;
+  if (error.id == kNumberOverflow) {
+    // A number that no double holds; the message quotes it.
     const std::string_view message = error.what();
     const std::size_t quote = message.find('\'');
     const std::string_view number =
@@ -124,6 +105,35 @@ json parse_json(std::string_view text, const Place& place, const json::parser_ca
     const std::size_t offset = text.find(number);
     place.at(line_and_column(text, offset == std::string_view::npos ? 0 : offset))
         .fail(fmt::format("the number {} is too large", number));
+  }
+  const std::size_t offset = byte > 0 ? byte - 1 : 0;
+  if (const auto token = non_finite_token(text, offset)) {
+    place.at(line_and_column(text, *token))
+        .fail(
+            "NaN and infinity are not JSON (Google Benchmark 1.7 writes them for a counter "
+            "without a value): remove that counter and measure again");
+  }
+  if (offset >= text.size()) {
+    place.at(line_and_column(text, text.size()))
+        .fail(
+            "the file ends in the middle (truncated): measure again, or finish the run with "
+            "--resume");
+  }
+  place.at(line_and_column(text, offset)).fail("not valid JSON");
+}
+
+json parse_json(std::string_view text, const Place& place) {
+  require_not_blank(text, place);
+  const auto limited = [&](int depth, json::parse_event_t, json&) {
+    if (depth >= kDeepestJson) place.fail(fmt::format("is nested more than {} deep", kDeepestJson));
+    return true;
+  };
+  try {
+    return json::parse(text, limited);
+  } catch (const json::parse_error& error) {
+    fail_json(text, place, error.byte, error);
+  } catch (const json::out_of_range& error) {
+    fail_json(text, place, 0, error);
   }
 }
 

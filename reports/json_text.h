@@ -3,7 +3,6 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <functional>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -14,8 +13,8 @@ namespace breakeven {
 struct Place {
   std::string file;
   std::string where;
-  const nlohmann::json* row = nullptr;  ///< of "benchmarks"; put into words only when it is wrong
-  std::size_t row_index = 0;
+  const std::string* row = nullptr;  ///< the name of a row, which says the place; may be empty
+  std::size_t row_index = 0;         ///< in "benchmarks"
 
   /// Throws std::runtime_error: "file: where: what".
   [[noreturn]] void fail(std::string_view what) const;
@@ -32,12 +31,16 @@ std::string read_text(const std::filesystem::path& path, std::string_view what);
 /// for each, and the stack ends.
 inline constexpr int kDeepestJson = 100;
 
-/// `text` as JSON; `each`, if given, is asked as nlohmann's parser callbacks are, and what it
-/// refuses is left out. Throws std::runtime_error with one line: empty, malformed (line and
-/// column), cut off in the middle, NaN or infinity, a number that no double holds, more than
-/// kDeepestJson levels.
-nlohmann::json parse_json(std::string_view text, const Place& place,
-                          const nlohmann::json::parser_callback_t& each = nullptr);
+/// `text` as JSON. Throws std::runtime_error with one line: empty, malformed (line and column), cut
+/// off in the middle, NaN or infinity, a number that no double holds, more than kDeepestJson
+/// levels.
+nlohmann::json parse_json(std::string_view text, const Place& place);
+
+/// For those who listen to nlohmann's parser themselves: throws what parse_json() throws for the
+/// error that it met at `byte`, and for text that is empty.
+[[noreturn]] void fail_json(std::string_view text, const Place& place, std::size_t byte,
+                            const nlohmann::json::exception& error);
+void require_not_blank(std::string_view text, const Place& place);
 
 /// A line of NDJSON; discarded (is_discarded()) where it is no JSON or too deep.
 nlohmann::json parse_json_line(std::string_view line);

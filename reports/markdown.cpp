@@ -155,6 +155,10 @@ std::string rows_table(const Page& page, std::size_t room) {
   std::size_t left_out = 0;
   for (const Run& run : page.runs) {
     for (const Case& c : run.cases) {
+      if (used > room) {  // nothing more will fit
+        ++left_out;
+        continue;
+      }
       const std::string line = row_line(run, c);
       used += characters(line);
       if (used > room) {
@@ -254,6 +258,7 @@ std::string render_markdown(const Page& page) {
   out += cut(frameworks, 3000);
   add_folded("What fusing, bf16 and a captured graph bring", ablation, 3000);
   add_folded("Training to a target", convergence, 3000);
+  add_folded("Claims and verdicts", claims_markdown(page), 4000);
   out += folded("Before you believe a number", cut(list(limitations(page)), 5000));
   out += folded("Machine", cut(machines, 5000));
   out += folded("What was not measured", cut(missing, 6000));

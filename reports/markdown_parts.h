@@ -3,12 +3,15 @@
 
 #include <string>
 
-#include "reports/model.h"
+#include "reports/words.h"
 
 namespace breakeven {
 
 /// A name as code where that is safe, so that it reads well in a terminal; else escaped.
 std::string code(const std::string& name);
+
+// markdown_claims.cpp: claim and verdict, a line each.
+std::string claims_markdown(const Page& page);
 
 // markdown_training.cpp
 std::string training_steps_markdown(const Run& run);

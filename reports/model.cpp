@@ -6,7 +6,9 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <string_view>
 #include <tuple>
+#include <unordered_map>
 
 namespace breakeven {
 namespace {
@@ -20,51 +22,70 @@ constexpr double kLargeStreamBytes = 256.0 * 1024 * 1024;  // where the cache is
 constexpr std::array<std::string_view, 7> kUntimed = {"error", "tolerance", "flops", "bytes",
                                                       "m",     "n",         "k"};
 
-Case make_case(const std::vector<const Row*>& rows, const std::map<std::string, Stopping>& stops) {
-  Case c;
-  c.name = rows.front()->name;
-  c.segments = rows.front()->segments;
-  std::map<int, Round> rounds;
-  std::map<int, std::vector<double>> every_call;
-  std::map<std::string, std::vector<double>> counters;
+// The rows' counters as the case's: medians, of `error` the largest, since one wrong answer is
+// enough. Times of the rounds that went well would pass for a failed case's own.
+void merge_counters(const std::vector<const Row*>& rows, Case& c) {
+  FlatMap<std::vector<double>> all;
   for (const Row* row : rows) {
-    if (row->failure) {
-      ++c.failed_rows;
-      if (!c.failure) c.failure = row->failure;
-    } else {
-      const int number = row->round.value_or(0);
-      Round& round = rounds[number];
-      round.number = number;
-      round.process = row->process;
-      round.seconds.push_back(*row->seconds);
-      c.threads = row->threads;
-      const auto up = row->counter("upload_seconds");
-      const auto down = row->counter("download_seconds");
-      if (up && down) every_call[number].push_back(*row->seconds + *up + *down);
+    for (const auto& [key, value] : row->counters) {
+      if (c.failure && std::count(kUntimed.begin(), kUntimed.end(), key) == 0) continue;
+      std::vector<double>& values = all[key];
+      if (values.empty()) values.reserve(rows.size());
+      values.push_back(value);
     }
-    for (const auto& [key, value] : row->counters) counters[key].push_back(value);
-    for (const auto& [key, value] : row->texts) c.texts.emplace(key, value);
   }
-  for (const auto& [key, values] : counters) {
-    // Times of the rounds that went well would pass for a failed case's own.
-    if (c.failure && std::count(kUntimed.begin(), kUntimed.end(), key) == 0) continue;
-    // One wrong answer is enough: the largest error of all rounds counts.
+  for (auto& [key, values] : all) {
     c.counters[key] =
         key == "error" ? *std::max_element(values.begin(), values.end()) : median(values);
   }
-  if (const auto stop = stops.find(c.name); stop != stops.end()) c.stopping = stop->second;
+}
+
+// Of a round in which some repetitions lack a value it says nothing.
+std::optional<double> median_if_whole(const std::vector<double>& values, std::size_t repetitions) {
+  if (values.size() != repetitions) return std::nullopt;
+  return median(values);
+}
+
+// Of rows in order of round and repetition.
+Case make_case(const std::vector<const Row*>& rows,
+               const std::unordered_map<std::string, const Stopping*>& stops) {
+  Case c;
+  c.name = rows.front()->name;
+  c.segments = rows.front()->segments;
+  for (const Row* row : rows) {
+    for (const auto& [key, value] : row->texts) c.texts.emplace(key, value);
+    if (!row->failure) continue;
+    ++c.failed_rows;
+    if (!c.failure) c.failure = row->failure;
+  }
+  merge_counters(rows, c);
+  if (const auto stop = stops.find(c.name); stop != stops.end()) c.stopping = *stop->second;
+  for (const Row* row : rows) {
+    if (!row->failure) c.threads = row->threads;
+  }
   if (c.failure) return c;
-  std::vector<double> medians;
-  for (auto& [number, round] : rounds) {
-    round.median_seconds = median(round.seconds);
-    const auto calls = every_call.find(number);
-    if (calls != every_call.end() && calls->second.size() == round.seconds.size()) {
-      round.every_call_seconds = median(calls->second);
+  std::vector<double> medians, every_call, joules;
+  for (auto row = rows.begin(); row != rows.end();) {
+    Round round;
+    round.number = (*row)->round.value_or(0);
+    every_call.clear();
+    joules.clear();
+    for (; row != rows.end() && (*row)->round.value_or(0) == round.number; ++row) {
+      round.process = (*row)->process;
+      round.seconds.push_back(*(*row)->seconds);
+      const auto up = (*row)->counter("upload_seconds");
+      const auto down = (*row)->counter("download_seconds");
+      if (up && down) every_call.push_back(*(*row)->seconds + *up + *down);
+      const auto energy = (*row)->counter("energy_joules");
+      if (energy && *energy > 0) joules.push_back(*energy);
     }
+    round.median_seconds = median(round.seconds);
+    round.every_call_seconds = median_if_whole(every_call, round.seconds.size());
+    round.joules = median_if_whole(joules, round.seconds.size());
     medians.push_back(round.median_seconds);
     c.rounds.push_back(std::move(round));
   }
-  c.seconds = median_estimate(medians);
+  c.seconds = median_estimate(std::move(medians));
   return c;
 }
 
@@ -97,13 +118,13 @@ RoundValues Case::round_seconds() const {
   return values;
 }
 
-std::optional<double> Case::counter(const std::string& key) const {
+std::optional<double> Case::counter(std::string_view key) const {
   const auto found = counters.find(key);
   if (found == counters.end()) return std::nullopt;
   return found->second;
 }
 
-std::string Case::text(const std::string& key) const {
+std::string Case::text(std::string_view key) const {
   const auto found = texts.find(key);
   return found == texts.end() ? "" : found->second;
 }
@@ -177,13 +198,33 @@ void apply_ceiling(const Run& run, Case& c) {
   const auto rate = streams ? c.bytes_per_second() : c.flops_per_second();
   if (!rate) return;
   const std::string precision = streams ? "" : c.segments.precision;
-  for (const Ceiling& ceiling : streams ? run.memory : run.compute) {
-    if (ceiling.device == c.segments.device && ceiling.precision == precision &&
-        ceiling.threads == c.threads) {
-      c.share_of_ceiling = *rate / ceiling.per_second;
-      c.ceiling = ceiling.name;
-    }
-  }
+  const std::vector<Ceiling>& ceilings = streams ? run.memory : run.compute;
+  const auto key = std::tie(c.segments.device, precision, c.threads);
+  const auto found = std::lower_bound(
+      ceilings.begin(), ceilings.end(), key, [](const Ceiling& ceiling, const auto& wanted) {
+        return std::tie(ceiling.device, ceiling.precision, ceiling.threads) < wanted;
+      });
+  if (found == ceilings.end()) return;
+  if (std::tie(found->device, found->precision, found->threads) != key) return;
+  c.share_of_ceiling = *rate / found->per_second;
+  c.ceiling = found->name;
+}
+
+std::span<const Case> cases_of(const Run& run, const std::string& op) {
+  const auto begin = std::lower_bound(
+      run.cases.begin(), run.cases.end(), op,
+      [](const Case& c, const std::string& wanted) { return c.segments.op < wanted; });
+  const auto end = std::upper_bound(
+      begin, run.cases.end(), op,
+      [](const std::string& wanted, const Case& c) { return wanted < c.segments.op; });
+  return {begin, end};
+}
+
+bool same_work(const Case& a, const Case& b) {
+  const CaseName& x = a.segments;
+  const CaseName& y = b.segments;
+  return std::tie(x.shape, x.op, x.device, x.precision) ==
+         std::tie(y.shape, y.op, y.device, y.precision);
 }
 
 std::string options_text(const CaseName& name, const std::vector<std::string>& without) {
@@ -198,9 +239,10 @@ std::string options_text(const CaseName& name, const std::vector<std::string>& w
 }
 
 std::vector<Case> aggregate(const Results& results) {
-  std::map<std::string, Stopping> stops;
-  for (const Stopping& stop : results.stopping) stops[stop.name] = stop;
-  std::map<std::string, std::vector<const Row*>> by_name;
+  std::unordered_map<std::string, const Stopping*> stops;
+  for (const Stopping& stop : results.stopping) stops[stop.name] = &stop;
+  std::unordered_map<std::string_view, std::vector<const Row*>> by_name;
+  by_name.reserve(results.rows.size());
   for (const Row& row : results.rows) by_name[row.name].push_back(&row);
   std::vector<Case> cases;
   cases.reserve(by_name.size());
@@ -212,19 +254,32 @@ std::vector<Case> aggregate(const Results& results) {
     cases.push_back(make_case(rows, stops));
   }
   // Error rows may not know their size: they stand beside the rows of their shape.
-  std::map<std::pair<std::string, std::string>, double> sizes;
+  std::map<std::pair<std::string_view, std::string_view>, double> sizes;
   for (const Case& c : cases) {
     double& size = sizes[{c.segments.op, c.segments.shape}];
     size = std::max(size, case_size(c));
   }
-  const auto order = [&](const Case& c) {
-    const CaseName& name = c.segments;
-    return std::tie(name.op, sizes.at({name.op, name.shape}), name.shape, name.device,
-                    name.precision, name.implementation, c.name);
+  struct Rank {
+    double size;
+    std::size_t index;
   };
-  std::sort(cases.begin(), cases.end(),
-            [&](const Case& a, const Case& b) { return order(a) < order(b); });
-  return cases;
+  std::vector<Rank> order;
+  order.reserve(cases.size());
+  for (const Case& c : cases) {
+    order.push_back({sizes.at({c.segments.op, c.segments.shape}), order.size()});
+  }
+  std::sort(order.begin(), order.end(), [&](const Rank& a, const Rank& b) {
+    const Case& left = cases[a.index];
+    const Case& right = cases[b.index];
+    const CaseName& l = left.segments;
+    const CaseName& r = right.segments;
+    return std::tie(l.op, a.size, l.shape, l.device, l.precision, l.implementation, left.name) <
+           std::tie(r.op, b.size, r.shape, r.device, r.precision, r.implementation, right.name);
+  });
+  std::vector<Case> sorted;
+  sorted.reserve(cases.size());
+  for (const Rank& rank : order) sorted.push_back(std::move(cases[rank.index]));
+  return sorted;
 }
 
 Run make_run(Results results, std::string label) {
@@ -232,6 +287,7 @@ Run make_run(Results results, std::string label) {
   run.label = std::move(label);
   run.results = std::move(results);
   run.cases = aggregate(run.results);
+  run.results.rows = {};
   find_ceilings(run);
   for (Case& c : run.cases) apply_ceiling(run, c);
   find_pairs(run);

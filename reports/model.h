@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@ struct Round {
   std::vector<double> seconds;  ///< per call, one per repetition
   double median_seconds = 0;
   std::optional<double> every_call_seconds;  ///< median of call + pinned upload + download
+  std::optional<double> joules;              ///< median per call, where every repetition has it
 };
 
 /// A row of the page: every round of one name in one file.
@@ -31,19 +33,19 @@ struct Case {
   std::optional<Estimate> seconds;     ///< over rounds; absent where the case failed
   std::optional<std::string> failure;  ///< the first reason, where any round failed
   int failed_rows = 0;
-  std::map<std::string, double> counters;  ///< median over all samples
-  std::map<std::string, std::string> texts;
+  FlatMap<double> counters;  ///< median over all samples
+  FlatMap<std::string> texts;
   std::optional<Stopping> stopping;
   std::optional<double> share_of_ceiling;  ///< of the measured ceiling named below
   std::string ceiling;                     ///< its case name
 
   RoundValues round_seconds() const;
-  std::optional<double> counter(const std::string& key) const;
+  std::optional<double> counter(std::string_view key) const;
   /// Work per second at the median time; absent where the case failed or counts no such work.
   std::optional<double> flops_per_second() const;
   std::optional<double> bytes_per_second() const;
   /// The text of that name, "" where there is none.
-  std::string text(const std::string& key) const;
+  std::string text(std::string_view key) const;
   /// A checked answer within its limit: only such a case may enter a ratio.
   bool verified() const;
   std::size_t samples() const;
@@ -70,6 +72,12 @@ struct Best {
   const Case& favourite() const;
 };
 
+/// The GPU of a pair against one kind of CPU row.
+struct Against {
+  Best cpu;
+  Estimate speedup;  ///< operands resident
+};
+
 /// GPU against CPU on one workload, precision and mode, in one run of one machine. Ratios are CPU
 /// seconds over GPU seconds: above 1 the GPU is faster.
 struct Pair {
@@ -81,10 +89,14 @@ struct Pair {
   bool square = false;
   Best gpu;
   Best cpu;
-  std::vector<double> log_ratios;         ///< by round, resident operands
-  Estimate speedup;                       ///< operands already on the device
-  std::optional<Estimate> every_call;     ///< upload and download at every call
-  std::optional<Estimate> against_naive;  ///< the one-thread loop, named as the strawman it is
+  std::vector<double> log_ratios;      ///< by round, resident operands
+  Estimate speedup;                    ///< operands already on the device
+  std::optional<Estimate> every_call;  ///< upload and download at every call
+  // Three baselines beside `cpu`, the strongest row, which alone counts; each where it was
+  // measured.
+  std::optional<Against> naive;       ///< the one-thread loop, named as the strawman it is
+  std::optional<Against> one_thread;  ///< the best tuned row on one thread
+  std::optional<Against> all_cores;   ///< the best tuned row at the default number of threads
   /// Calls on resident inputs from which the GPU wins with one upload and one download.
   std::optional<double> breakeven_calls;
 };
@@ -101,6 +113,15 @@ struct Crossover {
   std::vector<std::pair<double, Verdict>> verdicts;  ///< of every size, in order of size
 };
 
+/// Geometric means over one set of pairs against each CPU baseline, so that they can be compared.
+struct BaselineMeans {
+  std::vector<const Pair*> pairs;  ///< those that have every baseline which any pair has
+  std::optional<Estimate> naive;   ///< absent where no pair has it, or no round has every pair
+  std::optional<Estimate> one_thread;
+  std::optional<Estimate> all_cores;
+  std::optional<Estimate> strongest;
+};
+
 /// The answer for one operation, precision and mode.
 struct Answer {
   std::string op;
@@ -108,6 +129,7 @@ struct Answer {
   std::string mode;
   std::vector<const Pair*> pairs;          ///< in order of size
   std::optional<Estimate> geometric_mean;  ///< over rounds that every pair has
+  BaselineMeans baselines;
   const Pair* worst = nullptr;
   const Pair* best = nullptr;
   std::optional<Crossover> resident;  ///< along squares; absent with fewer than two of them
@@ -148,17 +170,17 @@ struct Run {
   Run(Run&&) = default;  ///< keeps the pointers of pairs and answers valid; a copy would not
   Run& operator=(Run&&) = default;
 
-  std::string label;  ///< A, B, …: how the page refers to it
-  Results results;
-  std::vector<Case> cases;  ///< sorted by operation, size, shape, device, …
-  std::vector<Ceiling> compute;
-  std::vector<Ceiling> memory;
+  std::string label;             ///< A, B, …: how the page refers to it
+  Results results;               ///< without its rows, of which the cases are made
+  std::vector<Case> cases;       ///< sorted by operation, size, shape, device, …
+  std::vector<Ceiling> compute;  ///< in order of device, precision and threads
+  std::vector<Ceiling> memory;   ///< likewise
   std::vector<Pair> pairs;
   std::vector<Answer> answers;
   std::vector<std::pair<std::string, std::string>> unpaired;  ///< GPU case, why it has no ratio
-  std::vector<NetworkSum> networks;  ///< by network, batch, operation, precision, …
-  std::vector<Pair> network_pairs;   ///< of complete sums
-  std::vector<BatchSeries> batch_series;
+  std::vector<NetworkSum> networks;       ///< by network, batch, operation, precision, …
+  std::vector<Pair> network_pairs;        ///< of complete sums
+  std::vector<BatchSeries> batch_series;  ///< by operation, precision, mode and name
 
   bool has_gpu_rows() const;
   std::string fact(const std::string& key) const;  ///< empty where unknown
@@ -180,6 +202,25 @@ bool is_square(const Case& c);
 /// False for a stream row that moves less than four times the device's last cache ("cpu.l3_bytes"
 /// or "gpu.l2_bytes"; 256 MiB where that fact is missing): caches may serve it.
 bool moves_memory(const Run& run, const Case& c);
+
+/// The cases of one operation, which stand together.
+std::span<const Case> cases_of(const Run& run, const std::string& op);
+
+/// Calls `use` with each stretch of cases that `same` puts together with the first of it. In
+/// run.cases the cases of one operation, shape, device, precision and implementation stand
+/// together, and so do those that share the first two, three or four of these.
+template <typename Same, typename Use>
+void for_each_stretch(std::span<const Case> cases, Same same, Use use) {
+  while (!cases.empty()) {
+    std::size_t size = 1;
+    while (size < cases.size() && same(cases.front(), cases[size])) ++size;
+    use(cases.first(size));
+    cases = cases.subspan(size);
+  }
+}
+
+/// Same operation, shape, device and precision.
+bool same_work(const Case& a, const Case& b);
 
 /// The options without those named, as "key:value key:value".
 std::string options_text(const CaseName& name, const std::vector<std::string>& without = {});

@@ -200,8 +200,8 @@ TEST(Pairs, RatiosEqualHandComputation) {
   EXPECT_NEAR(answer.geometric_mean->value, 4, 1e-9);  // sqrt(0.5 * 32)
   EXPECT_NEAR(answer.worst->speedup.value, 0.5, 1e-9);
   EXPECT_NEAR(answer.best->speedup.value, 32, 1e-9);
-  EXPECT_NEAR(answer.worst->against_naive->value, 25, 1e-9);
-  EXPECT_FALSE(answer.best->against_naive.has_value());
+  EXPECT_NEAR(answer.worst->naive->speedup.value, 25, 1e-9);
+  EXPECT_FALSE(answer.best->naive.has_value());
   EXPECT_EQ(answer.resident->cpu_wins_to, 64);
   EXPECT_EQ(answer.resident->gpu_wins_from, 512);
   // 0.5 -> 32 over a factor of 8 in size: 1 lies a sixth of the way.

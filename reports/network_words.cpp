@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <map>
 #include <tuple>
 
@@ -22,13 +23,15 @@ std::string wins_text(const Run& run, const Answer& answer, bool every_call) {
   std::size_t wins = 0;
   std::size_t layers = 0;  // of a model: sweeps over batches
   std::string only;
-  for (const BatchSeries& series : run.batch_series) {
-    if (series.op != answer.op || series.precision != answer.precision ||
-        series.mode != answer.mode || series.whole_network || (every_call && !series.every_call)) {
-      continue;
-    }
+  const auto key = [](const auto& of) { return std::tie(of.op, of.precision, of.mode); };
+  const auto& all = run.batch_series;
+  auto series = std::lower_bound(
+      all.begin(), all.end(), answer,
+      [&](const BatchSeries& a, const Answer& wanted) { return key(a) < key(wanted); });
+  for (; series != all.end() && key(*series) == key(answer); ++series) {
+    if (series->whole_network || (every_call && !series->every_call)) continue;
     ++layers;
-    const Crossover& crossover = every_call ? *series.every_call : series.resident;
+    const Crossover& crossover = every_call ? *series->every_call : series->resident;
     wins += crossover.gpu_wins_from ? 1 : 0;
     only = crossover_text(crossover, "batch");
   }
@@ -95,8 +98,13 @@ std::string networks_sentence(const Run& run) {
     if (!sum.complete() || name.device != "cpu" || name.op != "conv2d_forward") continue;
     groups[{sum.network, sum.batch, name.precision}].push_back(&sum.total);
   }
+  constexpr std::size_t kMostParts = 24;
   std::vector<std::string> parts;
   for (const auto& [key, sums] : groups) {
+    if (parts.size() == kMostParts) {
+      parts.push_back(fmt::format("and {} more below", groups.size() - kMostParts));
+      break;
+    }
     const Best best = best_by_other_rounds(sums);
     std::vector<double> values;
     for (const auto& [round, seconds] : best.seconds) values.push_back(seconds);

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
+#include <numeric>
+#include <set>
 #include <tuple>
 
 #include "reports/model.h"
@@ -19,22 +22,38 @@ bool is_packed(const Case& c) {
 // The one-thread i-j-k loop: shown as a strawman, never a rival where a better row exists.
 bool is_naive(const Case& c) { return c.segments.implementation == "naive"; }
 
-// How fast a case was in every round but one; nothing where it has no other round.
-std::optional<double> median_of_others(const Case& c, int round) {
-  std::vector<double> others;
-  for (const Round& r : c.rounds) {
-    if (r.number != round) others.push_back(r.median_seconds);
+// A case's rounds, to be asked again and again for the median of all but one.
+class OtherRounds {
+ public:
+  explicit OtherRounds(const Case& c) : case_(&c) {
+    for (const Round& round : c.rounds) sorted_.push_back(round.median_seconds);
+    std::sort(sorted_.begin(), sorted_.end());
   }
-  if (others.empty()) return std::nullopt;
-  return median(std::move(others));
-}
 
-const Round* find_round(const Case& c, int number) {
-  for (const Round& round : c.rounds) {
-    if (round.number == number) return &round;
+  const Case* of() const { return case_; }
+
+  const Round* find(int number) const {
+    const auto round =
+        std::lower_bound(case_->rounds.begin(), case_->rounds.end(), number,
+                         [](const Round& r, int wanted) { return r.number < wanted; });
+    return round != case_->rounds.end() && round->number == number ? &*round : nullptr;
   }
-  return nullptr;
-}
+
+  // How fast the case was in every round but this one; nothing where it has no other.
+  std::optional<double> median_without(const Round& left_out) const {
+    if (sorted_.size() < 2) return std::nullopt;
+    const auto place = static_cast<std::size_t>(
+        std::lower_bound(sorted_.begin(), sorted_.end(), left_out.median_seconds) -
+        sorted_.begin());
+    const auto other = [&](std::size_t i) { return sorted_[i < place ? i : i + 1]; };
+    const std::size_t n = sorted_.size() - 1;
+    return n % 2 == 1 ? other(n / 2) : std::midpoint(other(n / 2 - 1), other(n / 2));
+  }
+
+ private:
+  const Case* case_;
+  std::vector<double> sorted_;
+};
 
 using PairKey = std::tuple<std::string, std::string, std::string, std::string>;
 
@@ -50,6 +69,21 @@ std::optional<double> breakeven_calls(double cpu, double gpu, double gpu_every_c
   return std::max(1.0, std::ceil((gpu_every_call - gpu) / (cpu - gpu)));
 }
 
+std::optional<Against> against(const std::vector<const Case*>& cpu, const Best& gpu) {
+  if (cpu.empty()) return std::nullopt;
+  Best best = best_by_other_rounds(cpu);
+  const auto ratios = paired_log_ratios(best.seconds, gpu.seconds);
+  if (ratios.empty()) return std::nullopt;
+  return Against{std::move(best), ratio_estimate(ratios)};
+}
+
+std::vector<const Case*> those(const std::vector<const Case*>& cases, bool (*wanted)(const Case&)) {
+  std::vector<const Case*> found;
+  std::copy_if(cases.begin(), cases.end(), std::back_inserter(found),
+               [&](const Case* c) { return wanted(*c); });
+  return found;
+}
+
 double median_of(const RoundValues& values) {
   std::vector<double> seconds;
   for (const auto& [round, value] : values) seconds.push_back(value);
@@ -57,8 +91,11 @@ double median_of(const RoundValues& values) {
 }
 
 std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>& gpu,
-                              const std::vector<const Case*>& cpu,
+                              const std::vector<const Case*>& tuned,
                               const std::vector<const Case*>& naive) {
+  // Where only the loop ran, it is the strongest CPU row there is, and it is named.
+  const auto& cpu = tuned.empty() ? naive : tuned;
+  if (cpu.empty()) return std::nullopt;
   Pair pair;
   std::tie(pair.op, pair.shape, pair.precision, pair.mode) = key;
   pair.size = case_size(*gpu.front());
@@ -68,10 +105,11 @@ std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>
   pair.log_ratios = paired_log_ratios(pair.cpu.seconds, pair.gpu.seconds);
   if (pair.log_ratios.empty()) return std::nullopt;
   pair.speedup = ratio_estimate(pair.log_ratios);
-  if (!naive.empty()) {
-    const auto ratios = paired_log_ratios(best_by_other_rounds(naive).seconds, pair.gpu.seconds);
-    if (!ratios.empty()) pair.against_naive = ratio_estimate(ratios);
-  }
+  pair.naive = against(naive, pair.gpu);
+  pair.one_thread = against(those(tuned, [](const Case& c) { return c.threads == 1; }), pair.gpu);
+  pair.all_cores =
+      against(those(tuned, [](const Case& c) { return !c.segments.options.contains("threads"); }),
+              pair.gpu);
   const auto ratios = paired_log_ratios(pair.cpu.seconds, pair.gpu.every_call_seconds);
   if (!ratios.empty()) {
     pair.every_call = ratio_estimate(ratios);
@@ -81,12 +119,22 @@ std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>
   return pair;
 }
 
+// The CPU side of a pair, or null where it has no such row.
+using Side = const Best* (*)(const Pair&);
+
+const Best* strongest(const Pair& pair) { return &pair.cpu; }
+const Best* naive(const Pair& pair) { return pair.naive ? &pair.naive->cpu : nullptr; }
+const Best* one_thread(const Pair& pair) {
+  return pair.one_thread ? &pair.one_thread->cpu : nullptr;
+}
+const Best* all_cores(const Pair& pair) { return pair.all_cores ? &pair.all_cores->cpu : nullptr; }
+
 // The mean over pairs inside each round that all pairs have, then the estimate over rounds: the
 // round is what repeats, not the pair.
-std::optional<Estimate> geometric_mean_of(const std::vector<const Pair*>& pairs) {
+std::optional<Estimate> geometric_mean_of(const std::vector<const Pair*>& pairs, Side side) {
   std::map<int, std::vector<double>> by_round;
   for (const Pair* pair : pairs) {
-    for (const auto& [round, cpu] : pair->cpu.seconds) {
+    for (const auto& [round, cpu] : side(*pair)->seconds) {
       const auto gpu = pair->gpu.seconds.find(round);
       if (gpu != pair->gpu.seconds.end()) by_round[round].push_back(std::log(cpu / gpu->second));
     }
@@ -102,6 +150,28 @@ std::optional<Estimate> geometric_mean_of(const std::vector<const Pair*>& pairs)
   return ratio_estimate(means);
 }
 
+BaselineMeans baseline_means(const std::vector<const Pair*>& pairs) {
+  std::vector<Side> sides;  // that any pair has
+  for (const Side side : {naive, one_thread, all_cores}) {
+    if (std::any_of(pairs.begin(), pairs.end(), [&](const Pair* p) { return side(*p); })) {
+      sides.push_back(side);
+    }
+  }
+  BaselineMeans means;
+  std::copy_if(pairs.begin(), pairs.end(), std::back_inserter(means.pairs), [&](const Pair* pair) {
+    return std::all_of(sides.begin(), sides.end(), [&](Side side) { return side(*pair); });
+  });
+  const auto mean = [&](Side side) {
+    const bool any = std::count(sides.begin(), sides.end(), side) > 0;
+    return any ? geometric_mean_of(means.pairs, side) : std::nullopt;
+  };
+  means.naive = mean(naive);
+  means.one_thread = mean(one_thread);
+  means.all_cores = mean(all_cores);
+  means.strongest = geometric_mean_of(means.pairs, strongest);
+  return means;
+}
+
 void find_answers(Run& run) {
   std::map<std::tuple<std::string, std::string, std::string>, std::vector<const Pair*>> groups;
   for (const Pair& pair : run.pairs) {
@@ -111,14 +181,15 @@ void find_answers(Run& run) {
     Answer answer;
     std::tie(answer.op, answer.precision, answer.mode) = key;
     std::sort(pairs.begin(), pairs.end(), [](const Pair* a, const Pair* b) {
-      return std::tuple(a->size, a->shape) < std::tuple(b->size, b->shape);
+      return std::tie(a->size, a->shape) < std::tie(b->size, b->shape);
     });
     const auto [worst, best] = std::minmax_element(
         pairs.begin(), pairs.end(),
         [](const Pair* a, const Pair* b) { return a->speedup.value < b->speedup.value; });
     answer.worst = *worst;
     answer.best = *best;
-    answer.geometric_mean = geometric_mean_of(pairs);
+    answer.geometric_mean = geometric_mean_of(pairs, strongest);
+    answer.baselines = baseline_means(pairs);
     std::vector<std::pair<double, Estimate>> resident;
     std::vector<std::pair<double, Estimate>> every_call;
     for (const Pair* pair : pairs) {
@@ -137,35 +208,40 @@ void find_answers(Run& run) {
 
 const Case& Best::favourite() const {
   return *std::max_element(chosen.begin(), chosen.end(), [](const auto& a, const auto& b) {
-            return std::tuple(a.second, b.first->name) < std::tuple(b.second, a.first->name);
+            return std::tie(a.second, b.first->name) < std::tie(b.second, a.first->name);
           })->first;
 }
 
 Best best_by_other_rounds(const std::vector<const Case*>& candidates) {
   Best best;
-  std::map<int, const Case*> choice;
+  std::vector<OtherRounds> all;
+  std::set<int> numbers;
   for (const Case* c : candidates) {
-    for (const Round& round : c->rounds) choice[round.number] = nullptr;
+    all.emplace_back(*c);
+    for (const Round& round : c->rounds) numbers.insert(numbers.end(), round.number);
   }
   bool all_have_transfers = true;
-  for (auto& [round, chosen] : choice) {
+  for (const int number : numbers) {
+    const Case* chosen = nullptr;
+    const Round* reported = nullptr;
     double fastest = std::numeric_limits<double>::infinity();
-    for (const Case* c : candidates) {
-      const Round* own = find_round(*c, round);
+    for (const OtherRounds& rounds : all) {
+      const Round* own = rounds.find(number);
       if (own == nullptr) continue;
-      const auto others = median_of_others(*c, round);
+      const auto others = rounds.median_without(*own);
       if (!others) best.chosen_on_reported_rounds = true;
       const double seconds = others.value_or(own->median_seconds);
       if (chosen == nullptr || seconds < fastest) {
         fastest = seconds;
-        chosen = c;
+        chosen = rounds.of();
+        reported = own;
       }
     }
-    const Round* reported = find_round(*chosen, round);
-    best.seconds[round] = reported->median_seconds;
+    best.seconds.emplace_hint(best.seconds.end(), number, reported->median_seconds);
     ++best.chosen[chosen];
     if (reported->every_call_seconds) {
-      best.every_call_seconds[round] = *reported->every_call_seconds;
+      best.every_call_seconds.emplace_hint(best.every_call_seconds.end(), number,
+                                           *reported->every_call_seconds);
     } else {
       all_have_transfers = false;
     }
@@ -227,14 +303,13 @@ Pairing pair_up(const std::vector<const Case*>& cases) {
   }
   for (const auto& [key, sides] : groups) {
     if (sides.gpu.empty()) continue;
-    // Where only the loop ran, it is the strongest CPU row there is, and it is named.
-    const auto& cpu = sides.cpu.empty() ? sides.naive : sides.cpu;
-    auto pair = cpu.empty() ? std::nullopt : make_pair(key, sides.gpu, cpu, sides.naive);
+    auto pair = make_pair(key, sides.gpu, sides.cpu, sides.naive);
     if (pair) {
       pairing.pairs.push_back(std::move(*pair));
       continue;
     }
-    const char* reason = !cpu.empty()    ? "no round has both sides"
+    const bool verified = !sides.cpu.empty() || !sides.naive.empty();
+    const char* reason = verified        ? "no round has both sides"
                          : sides.any_cpu ? "no CPU row of this precision was verified"
                                          : "no CPU row of this precision and mode";
     for (const Case* c : sides.gpu) pairing.unpaired.emplace_back(c->name, reason);

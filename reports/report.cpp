@@ -54,9 +54,9 @@ void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
     if (std::filesystem::is_other(output, ignored)) continue;
     for (const std::filesystem::path& input : inputs) {
       if (!same_file(output, input)) continue;
-      throw std::runtime_error(
-          fmt::format("{}: is one of the results files; give the report another name",
-                      visible_text(output.string())));
+      throw std::runtime_error(fmt::format(
+          "{}: is one of the results files or the price file; give the report another name",
+          visible_text(output.string())));
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (!same_file(output, outputs[j])) continue;
@@ -84,6 +84,10 @@ void write_reports(const ReportRequest& request) {
     page.runs.push_back(
         make_run(read_results(request.inputs[i]), run_label(i, request.inputs.size())));
   }
+  if (request.prices) {
+    page.prices = read_prices(*request.prices);
+    require_matches(page.prices, page.runs);
+  }
   page.charts = make_charts(page.runs);
   const std::string html = render_html(page);
   const std::string markdown = request.markdown ? render_markdown(page) : "";
@@ -93,7 +97,9 @@ void write_reports(const ReportRequest& request) {
     outputs.push_back(*request.charts);
     for (const Chart& chart : page.charts) outputs.push_back(chart_path(*request.charts, chart));
   }
-  refuse_overwriting(request.inputs, outputs);
+  std::vector<std::filesystem::path> inputs = request.inputs;
+  if (request.prices) inputs.push_back(*request.prices);
+  refuse_overwriting(inputs, outputs);
   require_targets(request, page.charts);
   write_file_atomically(request.html, html);
   if (request.markdown) write_file_atomically(*request.markdown, markdown);

@@ -12,6 +12,7 @@ struct ReportRequest {
   std::filesystem::path html;
   std::optional<std::filesystem::path> markdown;
   std::optional<std::filesystem::path> charts;  ///< a directory, made where it is missing
+  std::optional<std::filesystem::path> prices;  ///< what an hour of a device costs; see prices.h
 };
 
 /// Reads every input, then writes the report; when an input is bad, an output can't be written, is

@@ -116,6 +116,23 @@ TEST_F(Report, NeverOverwritesItsInputsOrItself) {
   EXPECT_NO_THROW(write_reports(request_));
 }
 
+TEST_F(Report, PricesAreReadOrNothingIsWritten) {
+  write("prices.json", R"({"currency": "EUR", "prices": [{"device": "cpu", "per_hour": -2}]})");
+  request_.prices = directory_ / "prices.json";
+  EXPECT_NE(failure().find("prices.json: prices[0].per_hour: is -2"), std::string::npos)
+      << failure();
+  write("prices.json", R"({"currency": "EUR", "prices": [
+      {"device": "gpu", "machine": "another", "per_hour": 2}]})");
+  EXPECT_NE(failure().find("matches no device"), std::string::npos) << failure();
+  EXPECT_FALSE(std::filesystem::exists(request_.html));
+  write("prices.json", R"({"currency": "EUR", "prices": [{"device": "cpu", "per_hour": 2}]})");
+  request_.markdown = directory_ / "prices.json";
+  EXPECT_NE(failure().find("or the price file"), std::string::npos) << failure();
+  request_.markdown.reset();
+  write_reports(request_);
+  EXPECT_NE(read("report.html").find("2.000 EUR an hour"), std::string::npos);
+}
+
 TEST_F(Report, ReadsPlainGoogleBenchmarkFiles) {
   write("plain.json", R"({"context":{"host_name":"h"},"benchmarks":[
       {"name":"BM_x/8","run_name":"BM_x/8","run_type":"iteration","repetition_index":0,

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "reports/json_rows.h"
 #include "reports/json_text.h"
 #include "reports/text.h"
 
@@ -49,9 +50,21 @@ constexpr std::array<std::string_view, 25> kRowKeys = {"name",
                                                        "aggregate_unit",
                                                        "complexity_n"};
 
-std::optional<int> count_at(const json& object, const char* key, const Place& place) {
+// The value under a key, of a whole JSON object or of a row; null where there is none.
+const json* value_at(const json& object, const char* key) {
   const auto found = object.find(key);
-  if (found == object.end()) return std::nullopt;
+  return found == object.end() ? nullptr : &*found;
+}
+
+const json* value_at(const Fields& row, const char* key) {
+  const auto found = row.find(key);
+  return found == row.end() ? nullptr : &found->second;
+}
+
+template <typename Object>
+std::optional<int> count_at(const Object& object, const char* key, const Place& place) {
+  const json* found = value_at(object, key);
+  if (found == nullptr) return std::nullopt;
   if (!found->is_number_integer() || found->get<double>() < 0 ||
       found->get<double>() > std::numeric_limits<int>::max()) {
     place.at(key).fail(fmt::format("is {}, not a count", found->dump()));
@@ -59,18 +72,18 @@ std::optional<int> count_at(const json& object, const char* key, const Place& pl
   return found->get<int>();
 }
 
-double time_unit_seconds(const json& row, const Place& place) {
-  const auto found = row.find("time_unit");
-  if (found == row.end()) return 1e-9;
+double time_unit_seconds(const Fields& row, const Place& place) {
+  const json* found = value_at(row, "time_unit");
+  if (found == nullptr) return 1e-9;
   const std::string unit = as_text(*found);
   if (const std::optional<double> seconds = unit_seconds(unit)) return *seconds;
   place.at("time_unit").fail(fmt::format("is \"{}\": ns, us, ms and s are known", unit));
 }
 
-double seconds_at(const json& row, const char* key, double unit, bool zero_allowed,
+double seconds_at(const Fields& row, const char* key, double unit, bool zero_allowed,
                   const Place& place) {
-  const auto found = row.find(key);
-  if (found == row.end()) place.fail(fmt::format("\"{}\" is missing", key));
+  const json* found = value_at(row, key);
+  if (found == nullptr) place.fail(fmt::format("\"{}\" is missing", key));
   const double time = found->is_number() ? found->get<double>() : std::nan("");
   if (!(time > 0 || (zero_allowed && time == 0)) || !std::isfinite(time)) {
     place.at(key).fail(fmt::format("is {}: a time is a positive, finite number", found->dump()));
@@ -80,74 +93,79 @@ double seconds_at(const json& row, const char* key, double unit, bool zero_allow
   return seconds;
 }
 
-bool is_true(const json& row, const char* key) {
-  const auto found = row.find(key);
-  return found != row.end() && found->is_boolean() && found->get<bool>();
+bool is_true(const Fields& row, const char* key) {
+  const json* found = value_at(row, key);
+  return found != nullptr && found->is_boolean() && found->get<bool>();
 }
 
 // Counters and texts of a row: every key that has no meaning of its own. Of `wanted`, if given,
 // only those.
-void read_counters(const json& object, const RowKeys* wanted, const Place& place, Row& row) {
+void read_counters(const Fields& fields, const RowKeys* wanted, const Place& place, Row& row) {
   const auto read = [&](const std::string& key, const json& value) {
     if (value.is_number()) {
       row.counters[key] = value.get<double>();
     } else if (value.is_string()) {
-      row.texts[key] = value.get<std::string>();
+      row.texts[key] = value.get_ref<const std::string&>();
     } else if (value.is_null()) {
       place.at(key).fail("is null: a counter is a finite number or absent");
     }
   };
   if (wanted) {
     for (const std::string& key : *wanted) {
-      if (const auto found = object.find(key); found != object.end()) read(key, *found);
+      if (const json* value = value_at(fields, key.c_str())) read(key, *value);
     }
     return;
   }
-  for (const auto& [key, value] : object.items()) {
+  for (const auto& [key, value] : fields) {
     if (std::find(kRowKeys.begin(), kRowKeys.end(), key) == kRowKeys.end()) read(key, value);
   }
 }
 
-void read_times(const json& object, const Place& place, Row& row) {
-  if (const auto iterations = object.find("iterations");
-      iterations != object.end() && iterations->is_number()) {
+void read_times(const Fields& fields, const Place& place, Row& row) {
+  if (const json* iterations = value_at(fields, "iterations");
+      iterations != nullptr && iterations->is_number()) {
     row.iterations = iterations->get<double>();
   }
-  const double unit = time_unit_seconds(object, place);
-  row.seconds = seconds_at(object, "real_time", unit, false, place);
-  if (object.contains("cpu_time")) {
-    row.cpu_seconds = seconds_at(object, "cpu_time", unit, true, place);
+  const double unit = time_unit_seconds(fields, place);
+  row.seconds = seconds_at(fields, "real_time", unit, false, place);
+  if (fields.contains("cpu_time")) {
+    row.cpu_seconds = seconds_at(fields, "cpu_time", unit, true, place);
   }
 }
 
 /// Whether read_row() looks at a key of a row, where it is not asked for all.
-bool is_read(const json& key, const RowKeys& wanted) {
-  const std::string& name = key.get_ref<const std::string&>();
+bool is_read(std::string_view key, const RowKeys& wanted) {
   const auto first_unread = kRowKeys.begin() + kReadRowKeys;
-  return std::find(kRowKeys.begin(), first_unread, name) != first_unread ||
-         std::find(wanted.begin(), wanted.end(), name) != wanted.end();
+  return std::find(kRowKeys.begin(), first_unread, key) != first_unread ||
+         std::find(wanted.begin(), wanted.end(), key) != wanted.end();
 }
 
-Row read_row(const json& object, const RowKeys* wanted, const Place& place) {
+const std::string& name_at(const Fields& fields, const char* key, const Place& place) {
+  const json* found = value_at(fields, key);
+  if (found == nullptr) place.fail(fmt::format("\"{}\" is missing", key));
+  if (!found->is_string()) place.at(key).fail("is not a string");
+  return found->get_ref<const std::string&>();
+}
+
+Row read_row(const Fields& fields, const RowKeys* wanted, const Place& place) {
   Row row;
-  const char* name_key = object.contains("run_name") ? "run_name" : "name";
-  row.name = case_identity(text_at(object, name_key, place));
+  const char* name_key = fields.contains("run_name") ? "run_name" : "name";
+  row.name = case_identity(name_at(fields, name_key, place));
   if (row.name.empty()) place.fail("the name is empty");
   if (!wanted) row.segments = split_case_name(row.name);
-  row.round = count_at(object, "round", place);
-  row.process = count_at(object, "process", place);
-  row.repetition = count_at(object, "repetition_index", place).value_or(-1);
-  row.threads = count_at(object, "threads", place).value_or(0);
-  read_counters(object, wanted, place, row);
-  const bool failed = is_true(object, "error_occurred");
-  row.skipped = !failed && is_true(object, "skipped");
+  row.round = count_at(fields, "round", place);
+  row.process = count_at(fields, "process", place);
+  row.repetition = count_at(fields, "repetition_index", place).value_or(-1);
+  row.threads = count_at(fields, "threads", place).value_or(0);
+  read_counters(fields, wanted, place, row);
+  const bool failed = is_true(fields, "error_occurred");
+  row.skipped = !failed && is_true(fields, "skipped");
   if (failed || row.skipped) {
-    const char* key = failed ? "error_message" : "skip_message";
-    const auto message = object.find(key);
-    row.failure = message == object.end() ? "no reason given" : as_text(*message);
+    const json* message = value_at(fields, failed ? "error_message" : "skip_message");
+    row.failure = message == nullptr ? "no reason given" : as_text(*message);
     if (row.failure->empty()) row.failure = "no reason given";
   } else {
-    read_times(object, place, row);
+    read_times(fields, place, row);
   }
   return row;
 }
@@ -224,7 +242,7 @@ std::optional<double> unit_seconds(std::string_view unit) {
   return std::nullopt;
 }
 
-std::optional<double> Row::counter(const std::string& key) const {
+std::optional<double> Row::counter(std::string_view key) const {
   const auto found = counters.find(key);
   if (found == counters.end()) return std::nullopt;
   return found->second;
@@ -235,37 +253,25 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
   Place place{file, ""};
   Results results;
   results.file = file;
-  std::string section;  // of the top level that the parser is in
-  bool in_rows = false;
   std::optional<std::size_t> formless;  // the first row whose name is no case's
   std::size_t entries = 0, rows = 0;
-  const auto take = [&](const json& object) {
-    Place at{file, "", &object, entries++};
-    if (!object.is_object()) at.fail("is not an object");
-    text_at(object, "name", at);
-    if (const auto type = object.find("run_type"); type != object.end() && *type == "aggregate") {
-      return;
-    }
-    Row row = read_row(object, wanted, at);
+  RowTaker taker{"benchmarks", nullptr, nullptr};
+  if (wanted) taker.wanted = [&](std::string_view key) { return is_read(key, *wanted); };
+  // Rows are taken where they end and dropped, so that a file costs no more than its text.
+  taker.take = [&](Fields& fields) {
+    static const std::string kNone;
+    const json* given = value_at(fields, "name");
+    const bool named = given != nullptr && given->is_string();
+    Place at{file, "", named ? &given->get_ref<const std::string&>() : &kNone, entries++};
+    name_at(fields, "name", at);
+    const json* type = value_at(fields, "run_type");
+    if (type != nullptr && *type == "aggregate") return;
+    Row row = read_row(fields, wanted, at);
     ++rows;
     if (!wanted && row.segments.precision.empty() && !formless) formless = at.row_index;
     visit(row, at);
   };
-  // Rows are taken where they end and dropped, so that a file costs no more than its text.
-  const auto each = [&](int depth, json::parse_event_t event, json& parsed) {
-    using Event = json::parse_event_t;
-    if (depth == 3 && event == Event::key && in_rows && wanted) return is_read(parsed, *wanted);
-    if (depth == 1) {
-      if (event == Event::key) section = parsed.get<std::string>();
-      in_rows = event == Event::array_start && section == "benchmarks";
-    }
-    const bool whole =
-        event == Event::value || event == Event::object_end || event == Event::array_end;
-    if (depth != 2 || !in_rows || !whole) return true;
-    take(parsed);
-    return false;
-  };
-  const json document = parse_json(text, place, each);
+  const json document = parse_json_rows(text, place, taker);
   if (!document.is_object()) place.fail("is not a results file: its top level is not an object");
   if (document.contains("context")) read_context(document["context"], place.at("context"), results);
   const auto benchmarks = document.find("benchmarks");
@@ -293,13 +299,15 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
 
 Results parse_results(std::string_view text, const std::string& file) {
   std::vector<Row> rows;
-  std::set<std::tuple<std::string, int, int>> seen;
-  std::unordered_map<std::string, int> unnumbered;
+  std::unordered_map<std::string, std::size_t> ids;  // of names
+  std::set<std::tuple<std::size_t, int, int>> seen;
+  std::map<std::pair<std::size_t, int>, int> unnumbered;
   Results results = visit_rows(text, file, nullptr, [&](Row& row, const Place& place) {
     // Google Benchmark before 1.6 does not number repetitions; they come in order.
     const int round = row.round.value_or(0);
-    if (row.repetition < 0) row.repetition = unnumbered[fmt::format("{} {}", round, row.name)]++;
-    if (!seen.emplace(row.name, round, row.repetition).second) {
+    const std::size_t id = ids.try_emplace(row.name, ids.size()).first->second;
+    if (row.repetition < 0) row.repetition = unnumbered[{id, round}]++;
+    if (!seen.emplace(id, round, row.repetition).second) {
       place.fail(fmt::format("is there twice (round {}, repetition {}): two runs were mixed", round,
                              row.repetition));
     }

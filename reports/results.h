@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "reports/atomic_file.h"
+#include "reports/flat_map.h"
 #include "reports/json_text.h"
 
 namespace breakeven {
@@ -41,11 +42,11 @@ struct Row {
   std::optional<double> cpu_seconds;   ///< per call, of the main thread
   std::optional<std::string> failure;  ///< why this row has no time
   bool skipped = false;                ///< that failure is a wish of the program, not an error
-  std::map<std::string, double> counters;
-  std::map<std::string, std::string> texts;  ///< label, verify_method and other strings
+  FlatMap<double> counters;
+  FlatMap<std::string> texts;  ///< label, verify_method and other strings
 
   /// The counter of that name, where this row has it.
-  std::optional<double> counter(const std::string& key) const;
+  std::optional<double> counter(std::string_view key) const;
 };
 
 struct Skipped {
@@ -86,7 +87,8 @@ struct Results {
 std::string case_identity(std::string_view name);
 
 /// Splits an identity into its segments. A name whose third segment is neither "cpu" nor "gpu" has
-/// no such form: all of it becomes `op`.
+/// no such form: all of it becomes `op`. Of what is longer than 200 bytes the beginning is left,
+/// with a hash of all, so that it can be shown in many places and is still told apart.
 CaseName split_case_name(std::string_view identity);
 
 /// Seconds of Google Benchmark's time_unit: ns, us, ms, s. Absent for any other.

@@ -191,8 +191,8 @@ TEST(VisitRows, TakesRowByRowWhatIsWanted) {
   EXPECT_TRUE(results.rows.empty());
   EXPECT_EQ(results.context.at("date"), "today");
   ASSERT_EQ(rows.size(), 2u);
-  EXPECT_EQ(rows[0].counters, (std::map<std::string, double>{{"flops", 5}}));
-  EXPECT_EQ(rows[0].texts, (std::map<std::string, std::string>{{"arm", "head"}}));
+  EXPECT_EQ(rows[0].counters, (FlatMap<double>{{"flops", 5}}));
+  EXPECT_EQ(rows[0].texts, (FlatMap<std::string>{{"arm", "head"}}));
   EXPECT_EQ(rows[0].repetition, -1);
   EXPECT_TRUE(rows[1].skipped);
   EXPECT_EQ(rows[1].failure, "no GPU");

@@ -24,6 +24,7 @@ constexpr double kBottom = kHeight - 52;
 constexpr double kLabelSpacing = 17;
 constexpr double kMarkerHeight = 4;
 constexpr std::size_t kLabelLength = 20;
+constexpr std::size_t kMostLabels = 19;  // above one another
 
 // Told apart by people with any colour vision, with 4.5:1 contrast on white; markers differ too.
 constexpr std::array<const char*, kStyles> kColours = {"#6b7280", "#0072b2", "#c2500a", "#00795a",
@@ -117,7 +118,8 @@ class Drawing {
 
  private:
   struct Label {
-    double y;       // where it points to
+    double value;   // what it points to
+    double y;       // where that is
     double placed;  // where it is written
     int style;      // -1: a level
     std::string text;
@@ -126,6 +128,27 @@ class Drawing {
   template <typename... Arguments>
   void put(fmt::format_string<Arguments...> format, Arguments&&... arguments) {
     fmt::format_to(std::back_inserter(out_), format, std::forward<Arguments>(arguments)...);
+  }
+
+  bool logarithmic() const { return plot_.x.logarithmic || plot_.y.logarithmic; }
+
+  // The values themselves, so that a script can redraw the marks along linear axes.
+  template <typename... Values>
+  std::string data(const char* name, Values... values) const {
+    if (!logarithmic()) return "";
+    std::string text;
+    ((text += (text.empty() ? "" : ",") + fmt::format("{:.4g}", values)), ...);
+    return fmt::format(R"( data-{}="{}")", name, text);
+  }
+
+  std::string data(const std::vector<Point>& points) const {
+    if (!logarithmic()) return "";
+    std::string text;
+    for (const Point& point : points) {
+      text += fmt::format("{}{:.4g},{:.4g}", text.empty() ? "" : ";", point.x, point.y);
+      if (point.low && point.high) text += fmt::format(",{:.4g},{:.4g}", *point.low, *point.high);
+    }
+    return fmt::format(R"( data-p="{}")", text);
   }
 
   Range range(bool of_x) const {
@@ -154,8 +177,11 @@ class Drawing {
   void begin() {
     put(R"(<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {0} {1}" )"
         R"(width="{0}" height="{1}" role="img" aria-labelledby="{2}-t {2}-d" )"
-        R"(font-family="system-ui,sans-serif" font-size="13">)",
-        number(kWidth), number(kHeight), plot_.id);
+        R"(font-family="system-ui,sans-serif" font-size="13"{3}>)",
+        number(kWidth), number(kHeight), plot_.id,
+        logarithmic() ? fmt::format(R"( data-log="{}{}")", plot_.x.logarithmic ? "x" : "",
+                                    plot_.y.logarithmic ? "y" : "")
+                      : "");
     put(R"(<title id="{0}-t">{1}</title><desc id="{0}-d">{2}</desc>)", plot_.id,
         escape_html(plot_.title), escape_html(plot_.description));
     put(R"(<rect class="bg" width="{}" height="{}" fill="#fff"/>)", number(kWidth),
@@ -197,8 +223,9 @@ class Drawing {
     const double from = x_.pixel(std::clamp(span.from, x_.low(), x_.high()));
     const double to = std::max(from + 2, x_.pixel(std::clamp(span.to, x_.low(), x_.high())));
     put(R"(<rect class="lt" x="{}" y="{}" width="{}" height="{}" fill="#4b5563" )"
-        R"(fill-opacity=".12"/>)",
-        number(from), number(kTop), number(to - from), number(kBottom - kTop));
+        R"(fill-opacity=".12"{}/>)",
+        number(from), number(kTop), number(to - from), number(kBottom - kTop),
+        data("x", span.from, span.to));
     const bool left_half = from < (kLeft + kRight) / 2;
     put(R"(<text class="lt" fill="#4b5563" x="{}" y="{}" text-anchor="{}">{}</text>)",
         number(left_half ? to + 5 : from - 5), number(kBottom - 8), left_half ? "start" : "end",
@@ -208,9 +235,9 @@ class Drawing {
   void draw_level(const Level& level) {
     if (!y_.shows(level.y)) return;
     const double y = y_.pixel(level.y);
-    put(R"(<path class="lv" d="M{} {}H{}" fill="none" stroke="#4b5563" stroke-dasharray="6 4"/>)",
-        number(kLeft), number(y), number(kRight));
-    labels_.push_back({y, y, -1, level.label});
+    put(R"(<path class="lv" d="M{} {}H{}" fill="none" stroke="#4b5563" stroke-dasharray="6 4"{}/>)",
+        number(kLeft), number(y), number(kRight), data("y", level.y));
+    labels_.push_back({level.y, y, y, -1, level.label});
   }
 
   void draw_series(const Series& series) {
@@ -219,7 +246,7 @@ class Drawing {
     std::copy_if(series.points.begin(), series.points.end(), std::back_inserter(points),
                  [&](const Point& point) { return drawable(plot_, point); });
     if (points.empty()) return;
-    put(R"(<g class="s{}">)", series.style % kStyles);
+    put(R"(<g class="s{}"{}>)", series.style % kStyles, data(points));
     if (series.band) draw_band(points, colour);
     if (series.line && points.size() > 1) {
       std::string path;
@@ -227,8 +254,8 @@ class Drawing {
         path += fmt::format("{}{} {}", path.empty() ? "M" : "L", number(x_.pixel(point.x)),
                             number(y_.pixel(point.y)));
       }
-      put(R"(<path class="st" d="{}" fill="none" stroke="{}" stroke-width="1.8"{}/>)", path, colour,
-          series.dashed ? R"( stroke-dasharray="5 3")" : "");
+      put(R"(<path class="st ln" d="{}" fill="none" stroke="{}" stroke-width="1.8"{}/>)", path,
+          colour, series.dashed ? R"( stroke-dasharray="5 3")" : "");
     }
     if (!series.band) draw_whiskers(points, colour);
     if (series.markers) {
@@ -243,7 +270,8 @@ class Drawing {
     put("</g>");
     if (series.label.empty()) return;
     const double end = y_.pixel(points.back().y);
-    labels_.push_back({end, end, series.markers ? series.style % kStyles : -1, series.label});
+    labels_.push_back(
+        {points.back().y, end, end, series.markers ? series.style % kStyles : -1, series.label});
   }
 
   void draw_band(const std::vector<Point>& points, const char* colour) {
@@ -256,7 +284,7 @@ class Drawing {
     for (auto point = points.rbegin(); point != points.rend(); ++point) {
       add(*point, point->low.value_or(point->y));
     }
-    put(R"(<path class="fi" d="{}z" fill="{}" fill-opacity=".18"/>)", path, colour);
+    put(R"(<path class="fi bd" d="{}z" fill="{}" fill-opacity=".18"/>)", path, colour);
   }
 
   // One path for all whiskers of a series: they need no tips of their own.
@@ -270,7 +298,7 @@ class Drawing {
       if (low - high < kMarkerHeight) continue;  // the marker would cover it
       path += fmt::format("M{} {}h6m-3 0V{}m-3 0h6", number(x - 3), number(low), number(high));
     }
-    if (!path.empty()) put(R"(<path class="st" d="{}" fill="none" stroke="{}"/>)", path, colour);
+    if (!path.empty()) put(R"(<path class="st wh" d="{}" fill="none" stroke="{}"/>)", path, colour);
   }
 
   // Labels stand to the right of the plot at the height of what they name, moved apart where they
@@ -278,6 +306,11 @@ class Drawing {
   void labels() {
     std::stable_sort(labels_.begin(), labels_.end(),
                      [](const Label& a, const Label& b) { return a.y < b.y; });
+    std::size_t more = 0;  // labels for which there is no room
+    while (labels_.size() > kMostLabels) {
+      labels_.erase(labels_.begin() + kMostLabels / 2);
+      ++more;
+    }
     double next = kTop + 4;
     for (Label& label : labels_) {
       label.placed = std::max(label.placed, next);
@@ -290,16 +323,21 @@ class Drawing {
     }
     for (const Label& label : labels_) {
       const bool level = label.style < 0;
-      put(R"(<path class="fr" d="M{} {}L{} {}" fill="none" stroke="#9ca3af" stroke-width=".7"/>)",
-          number(kRight + 2), number(label.y), number(kRight + 14), number(label.placed));
+      put(R"(<g class="la"{}><path class="fr" d="M{} {}L{} {}" fill="none" stroke="#9ca3af" stroke-width=".7"/>)",
+          data("y", label.value), number(kRight + 2), number(label.y), number(kRight + 14),
+          number(label.placed));
       if (!level) {
         put(R"(<g class="s{}">{}</g>)", label.style,
             marker(label.style, kRight + 22, label.placed));
       }
-      put(R"(<text class="{}" fill="#4b5563" font-size="12" x="{}" y="{}"{}>{}<title>{}</title></text>)",
+      put(R"(<text class="{}" fill="#4b5563" font-size="12" x="{}" y="{}"{}>{}<title>{}</title></text></g>)",
           level ? "lt" : "ax", number(kRight + (level ? 17 : 30)), number(label.placed + 4),
           level ? R"( font-style="italic")" : "", escape_html(shortened(label.text, kLabelLength)),
           escape_html(label.text));
+    }
+    if (more > 0) {
+      put(R"(<text class="ax" fill="#4b5563" font-size="12" x="{}" y="{}">and {} more</text>)",
+          number(kRight + 17), number(kBottom + 22), more);
     }
   }
 

@@ -10,15 +10,28 @@
 namespace breakeven {
 namespace {
 
-constexpr char32_t kMalformed = 0xFFFFFFFF;
+bool invisible(char32_t c) {
+  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0xFEFF ||
+         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
+         (c >= 0x2060 && c <= 0x206F) || (c >= 0xFFF9 && c <= 0xFFFB) || (c & 0xFFFE) == 0xFFFE ||
+         (c >= 0xE0000 && c <= 0xE007F);
+}
 
-struct CodePoint {
-  char32_t value;
-  std::size_t bytes;
+struct Scale {
+  double factor;
+  const char* unit;
 };
 
-// Decodes one code point; overlong forms, surrogates and torn sequences are malformed (one byte).
-CodePoint decode(std::string_view text) {
+Scale seconds_scale(double seconds) {
+  if (seconds < 1e-6) return {1e9, "ns"};
+  if (seconds < 1e-3) return {1e6, "µs"};
+  if (seconds < 1) return {1e3, "ms"};
+  return {1, "s"};
+}
+
+}  // namespace
+
+CodePoint decode_utf8(std::string_view text) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   const unsigned char lead = byte(0);
   if (lead < 0x80) return {lead, 1};
@@ -38,31 +51,17 @@ CodePoint decode(std::string_view text) {
   return {value, length};
 }
 
-bool invisible(char32_t c) {
-  return c < 0x20 || (c >= 0x7F && c <= 0x9F) || c == 0x061C || c == 0xFEFF ||
-         (c >= 0x200B && c <= 0x200F) || (c >= 0x2028 && c <= 0x202E) ||
-         (c >= 0x2060 && c <= 0x206F);
-}
-
-struct Scale {
-  double factor;
-  const char* unit;
-};
-
-Scale seconds_scale(double seconds) {
-  if (seconds < 1e-6) return {1e9, "ns"};
-  if (seconds < 1e-3) return {1e6, "µs"};
-  if (seconds < 1) return {1e3, "ms"};
-  return {1, "s"};
-}
-
-}  // namespace
-
 std::string visible_text(std::string_view text) {
   std::string out;
   out.reserve(text.size());
+  const auto plain = [](char c) { return c >= 0x20 && c < 0x7F; };
   while (!text.empty()) {
-    const CodePoint point = decode(text);
+    const auto end = std::find_if_not(text.begin(), text.end(), plain);
+    const auto run = static_cast<std::size_t>(end - text.begin());
+    out += text.substr(0, run);
+    text.remove_prefix(run);
+    if (text.empty()) break;
+    const CodePoint point = decode_utf8(text);
     if (point.value == kMalformed) {
       out += fmt::format("[byte {:02X}]", static_cast<unsigned char>(text[0]));
     } else if (invisible(point.value)) {
@@ -75,61 +74,48 @@ std::string visible_text(std::string_view text) {
   return out;
 }
 
-std::string escape_html(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : visible_text(text)) {
+std::string escape_html(std::string_view text, std::size_t most) {
+  const std::string out = text.size() > most ? shortened(text, most) : visible_text(text);
+  constexpr std::string_view kMarkup = "&<>\"'";
+  if (out.find_first_of(kMarkup) == std::string::npos) return out;
+  std::string escaped;
+  escaped.reserve(out.size() + out.size() / 8);
+  for (const char c : out) {
     switch (c) {
       case '&':
-        out += "&amp;";
+        escaped += "&amp;";
         break;
       case '<':
-        out += "&lt;";
+        escaped += "&lt;";
         break;
       case '>':
-        out += "&gt;";
+        escaped += "&gt;";
         break;
       case '"':
-        out += "&quot;";
+        escaped += "&quot;";
         break;
       case '\'':
-        out += "&#39;";
+        escaped += "&#39;";
         break;
       default:
-        out += c;
+        escaped += c;
     }
   }
-  return out;
-}
-
-std::string escape_json_for_script(std::string_view json) {
-  std::string out;
-  out.reserve(json.size());
-  for (const char c : json) {
-    switch (c) {
-      case '<':
-        out += "\\u003c";
-        break;
-      case '>':
-        out += "\\u003e";
-        break;
-      case '&':
-        out += "\\u0026";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
+  return escaped;
 }
 
 std::string shortened(std::string_view text, std::size_t limit) {
-  std::string visible = visible_text(text);
+  // Every code point becomes at least one: what can't be shown any more need not be looked at.
+  std::size_t first = 0;
+  for (std::size_t points = 0; points <= limit && first < text.size(); ++points) {
+    first += decode_utf8(text.substr(first)).bytes;
+  }
+  const std::string visible = visible_text(text.substr(0, first));
   std::string_view rest = visible;
   std::size_t cut = 0;  // bytes of the first limit - 1 code points
   for (std::size_t points = 0; !rest.empty(); ++points) {
     if (points == limit) return visible.substr(0, cut) + "…";
-    const std::size_t bytes = decode(rest).bytes;
+    const std::size_t bytes = decode_utf8(rest).bytes;
     if (points + 1 < limit) cut += bytes;
     rest.remove_prefix(bytes);
   }

@@ -1,21 +1,36 @@
 // Text that is safe to show: names, labels and facts in a results file are written by anybody.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 namespace breakeven {
 
+struct CodePoint {
+  char32_t value;     ///< kMalformed where the text is no UTF-8 there
+  std::size_t bytes;  ///< that it takes; of what is malformed 1
+};
+inline constexpr char32_t kMalformed = 0xFFFFFFFF;
+
+/// The first code point of a text that is not empty; overlong forms, surrogates and torn sequences
+/// are malformed.
+CodePoint decode_utf8(std::string_view text);
+
 /// Replaces what a reader can't see or what could reorder a line (C0 and C1 controls, bidirectional
-/// marks, byte-order mark, line separators, malformed UTF-8) by its code point, as in [U+202E].
-/// The result is valid UTF-8 on one line.
+/// marks, byte-order mark, line separators, tags, noncharacters, malformed UTF-8) by its code
+/// point, as in [U+202E]. The result is valid UTF-8 on one line, and every character of it may
+/// stand in XML.
 std::string visible_text(std::string_view text);
 
-/// visible_text with & < > " ' escaped: for HTML or SVG text and quoted attributes.
-std::string escape_html(std::string_view text);
+/// Code points of one text that a page shows; the raw data have the rest. Names are shown in many
+/// places, and so fewer of them.
+inline constexpr std::size_t kMostShown = 2000;
+inline constexpr std::size_t kMostOfName = 400;
 
-/// JSON made safe inside <script type="application/json">: < > & become \u003c \u003e \u0026.
-std::string escape_json_for_script(std::string_view json);
+/// visible_text with & < > " ' escaped: for HTML or SVG text and quoted attributes. Of text that is
+/// longer than `most` bytes `most` code points, the last an ellipsis.
+std::string escape_html(std::string_view text, std::size_t most = kMostShown);
 
 /// One word of a POSIX shell, in single quotes: its text is taken as it is.
 std::string shell_quoted(std::string_view text);

@@ -13,7 +13,9 @@ TEST(HashText, IsFnv1a) {
 TEST(VisibleText, NamesWhatCannotBeSeen) {
   EXPECT_EQ(visible_text("a\nb\x1b[31m"), "a[U+000A]b[U+001B][31m");
   EXPECT_EQ(visible_text("\u202Egpu\u2066\uFEFF"), "[U+202E]gpu[U+2066][U+FEFF]");
-  EXPECT_EQ(visible_text("µ ∛ 日本"), "µ ∛ 日本");
+  EXPECT_EQ(visible_text("\uFFFE\uFFF9\U000E0041"), "[U+FFFE][U+FFF9][U+E0041]");
+  EXPECT_EQ(visible_text("\x7f\u0085\u061C"), "[U+007F][U+0085][U+061C]");
+  EXPECT_EQ(visible_text("µ ∛ 日本 😀"), "µ ∛ 日本 😀");
 }
 
 TEST(VisibleText, NamesMalformedBytes) {
@@ -28,14 +30,12 @@ TEST(EscapeHtml, LeavesNoMarkup) {
             "&lt;script a=&#39;1&#39; b=&quot;2&quot;&gt;&amp;");
 }
 
-TEST(EscapeJsonForScript, CannotCloseTheElement) {
-  EXPECT_EQ(escape_json_for_script("\"</script><!--\""), "\"\\u003c/script\\u003e\\u003c!--\"");
-}
-
 TEST(Shortened, CutsWholeCodePoints) {
   EXPECT_EQ(shortened("abc", 3), "abc");
   EXPECT_EQ(shortened("abcd", 3), "ab…");
   EXPECT_EQ(shortened("µµµµ", 3), "µµ…");
+  EXPECT_EQ(shortened("a\nb", 4), "a[U…");
+  EXPECT_EQ(shortened(std::string(1 << 20, '<'), 5), "<<<<…");
 }
 
 TEST(FormatNumber, KeepsSignificantDigits) {

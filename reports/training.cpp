@@ -31,20 +31,9 @@ using Options = std::map<std::string, std::string>;
 
 const Options kGraph = {{"launch", "graph"}};
 
-// The row of these segments, or null where there is none with a whole step.
-const Case* step_of(const std::vector<TrainingRow>& rows, const TrainingRow& like,
-                    const std::string& implementation, const std::string& precision,
-                    const Options& options) {
-  for (const TrainingRow& row : rows) {
-    const CaseName& name = row.name;
-    if (row.model == like.model && name.shape == like.name.shape &&
-        name.device == like.name.device && name.implementation == implementation &&
-        name.precision == precision && name.options == options) {
-      return row.step;
-    }
-  }
-  return nullptr;
-}
+// Model, shape, device, implementation, precision, options.
+using StepKey =
+    std::tuple<std::string, std::string, std::string, std::string, std::string, Options>;
 
 std::optional<Estimate> times_as_fast(const Case& slow, const Case& fast) {
   const std::vector<double> ratios = paired_log_ratios(slow.round_seconds(), fast.round_seconds());
@@ -112,19 +101,22 @@ std::vector<TrainingRow> training_rows(const Run& run) {
 
 std::vector<FrameworkRow> framework_rows(const Run& run) {
   constexpr std::string_view kStep = kParts[0].prefix;
+  using Work = std::tuple<std::string, std::string, std::string, std::string, std::string>;
+  const auto work_of = [](const Case& c) {
+    const CaseName& name = c.segments;
+    return Work{name.op, name.shape, name.device, name.precision, options_text(name, {"launch"})};
+  };
+  std::map<Work, std::vector<const Case*>> own;
+  for (const Case& c : run.cases) {
+    if (!c.segments.op.starts_with(kStep) || is_framework(c) || !c.verified()) continue;
+    own[work_of(c)].push_back(&c);
+  }
   std::vector<FrameworkRow> rows;
   for (const Case& framework : run.cases) {
     const CaseName& name = framework.segments;
     if (!is_framework(framework) || !name.op.starts_with(kStep)) continue;
-    std::vector<const Case*> ours;
-    for (const Case& c : run.cases) {
-      const CaseName& own = c.segments;
-      if (own.op == name.op && own.shape == name.shape && own.device == name.device &&
-          own.precision == name.precision && !is_framework(c) && c.verified() &&
-          options_text(own, {"launch"}) == options_text(name, {"launch"})) {
-        ours.push_back(&c);
-      }
-    }
+    const auto found = own.find(work_of(framework));
+    const auto ours = found == own.end() ? std::vector<const Case*>() : found->second;
     FrameworkRow row{name.op.substr(kStep.size()), &framework, std::nullopt, std::nullopt};
     if (!ours.empty()) {
       row.ours = best_by_other_rounds(ours);
@@ -140,6 +132,13 @@ std::vector<FrameworkRow> framework_rows(const Run& run) {
 
 std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
   constexpr std::string_view kUnfused = "_unfused";
+  std::map<StepKey, const Case*> steps;
+  for (const TrainingRow& row : rows) {
+    const CaseName& name = row.name;
+    steps.emplace(StepKey{row.model, name.shape, name.device, name.implementation, name.precision,
+                          name.options},
+                  row.step);
+  }
   std::vector<Ablation> all;
   for (const TrainingRow& row : rows) {
     const CaseName& name = row.name;
@@ -153,8 +152,10 @@ std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
                       name.implementation.substr(0, name.implementation.size() - kUnfused.size()),
                       {{"unfused", row.step, std::nullopt, std::nullopt}}};
     const auto add = [&](const char* stage, const std::string& precision, const Options& options) {
-      const Case* step = step_of(rows, row, ablation.implementation, precision, options);
-      if (step == nullptr) return false;
+      const auto found = steps.find(
+          {row.model, name.shape, name.device, ablation.implementation, precision, options});
+      if (found == steps.end() || found->second == nullptr) return false;
+      const Case* step = found->second;
       ablation.stages.push_back({stage, step, times_as_fast(*row.step, *step),
                                  times_as_fast(*ablation.stages.back().step, *step)});
       return true;

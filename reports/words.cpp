@@ -7,7 +7,8 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <set>
+#include <span>
+#include <tuple>
 
 #include "reports/text.h"
 #include "reports/training.h"
@@ -27,6 +28,16 @@ std::string joined(const std::vector<std::string>& parts, const char* separator)
   return text;
 }
 
+// The lead says no more than can be read: the tables below have the rest.
+constexpr std::size_t kMostParts = 24;
+
+std::string first_parts(std::vector<std::string> parts) {
+  const std::size_t count = parts.size();
+  if (count > kMostParts) parts.resize(kMostParts);
+  return joined(parts, "; ") +
+         (count > kMostParts ? fmt::format("; and {} more below", count - kMostParts) : "");
+}
+
 // Modules by reason, in order of the file, so that one reason is said once.
 std::vector<std::string> module_reasons(const std::vector<const Unavailable*>& modules) {
   std::vector<std::pair<std::string, std::vector<std::string>>> by_reason;
@@ -38,55 +49,9 @@ std::vector<std::string> module_reasons(const std::vector<const Unavailable*>& m
   }
   std::vector<std::string> texts;
   for (const auto& [reason, names] : by_reason) {
-    texts.push_back(fmt::format("{}: {}", joined(names, ", "), reason));
+    texts.push_back(fmt::format("{}: {}", joined(names, ", "), shortened(reason, 600)));
   }
   return texts;
-}
-
-// A regular expression that matches the name only.
-std::string quoted_regex(const std::string& name) {
-  std::string regex = "^";
-  for (const char c : name) {
-    if (std::string_view(R"(.[]{}()\*+?^$|)").find(c) != std::string_view::npos) regex += '\\';
-    regex += c;
-  }
-  return regex + "$";
-}
-
-// The words of a command that breakeven wrote, quotes undone.
-std::vector<std::string> shell_split(const std::string& command) {
-  std::vector<std::string> words;
-  bool quoted = false;
-  bool inside = false;  // a word, be it empty so far
-  for (std::size_t i = 0; i < command.size(); ++i) {
-    const char c = command[i];
-    if (!quoted && c == ' ') {
-      inside = false;
-      continue;
-    }
-    if (!inside) words.emplace_back();
-    inside = true;
-    if (c == '\'') {
-      quoted = !quoted;
-    } else if (!quoted && c == '\\' && i + 1 < command.size()) {
-      words.back() += command[++i];
-    } else {
-      words.back() += c;
-    }
-  }
-  return words;
-}
-
-// What a run was given that decides which cases there are and how they run.
-std::string same_options(const std::string& command) {
-  const std::vector<std::string> words = shell_split(command);
-  std::string text;
-  for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] != "--shapes" && words[i] != "--threads") continue;
-    text += fmt::format(" {} {}", words[i], shell_word(words[i + 1]));
-    ++i;
-  }
-  return text;
 }
 
 std::string size_text(double value) { return fmt::format("{:.6g}", std::round(value)); }
@@ -140,7 +105,7 @@ std::string speedup_sentence(const Run& run) {
   return fmt::format(
       "Geometric-mean speedup of the GPU over the strongest CPU row, operands "
       "resident: {}.",
-      joined(parts, "; "));
+      first_parts(parts));
 }
 
 }  // namespace
@@ -163,39 +128,42 @@ std::string implementation_text(const std::string& implementation) {
 
 std::vector<Headline> headlines(const Run& run) {
   using Key = std::tuple<std::string, std::string, std::string>;
-  std::map<Key, std::map<std::string, std::vector<const Case*>>> groups;
-  for (const Case& c : run.cases) {
-    if (c.segments.op == "peak" || is_framework(c) || !rate_of_case(c)) continue;
-    if (!options_text(c.segments, {"launch"}).empty() || !moves_memory(run, c)) continue;
-    groups[{c.segments.op, c.segments.precision, c.segments.device}][c.segments.shape].push_back(
-        &c);
-  }
-  std::vector<Headline> all;
-  for (const auto& [key, shapes] : groups) {
-    Headline best;
-    std::tie(best.op, best.precision, best.device) = key;
-    best.shapes = shapes.size();
-    for (const auto& [shape, cases] : shapes) {
-      const Best choice = best_by_other_rounds(cases);
-      const Case& favourite = choice.favourite();
-      std::vector<double> values;
-      for (const auto& [round, seconds] : choice.seconds) values.push_back(seconds);
-      const Estimate seconds = median_estimate(values);
-      const double work = *favourite.counter(best.op == "stream" ? "bytes" : "flops");
-      if (work / seconds.value <= best.per_second) continue;
-      best.per_second = work / seconds.value;
-      best.seconds = seconds;
-      best.favourite = &favourite;
-      best.rounds_chosen = choice.chosen.at(&favourite);
-      best.share_of_ceiling.reset();
-      if (favourite.share_of_ceiling) {
-        best.share_of_ceiling =
-            *favourite.share_of_ceiling * favourite.seconds->value / seconds.value;
-      }
+  std::map<Key, Headline> all;
+  for_each_stretch(run.cases, same_work, [&](std::span<const Case> cases) {
+    const CaseName& name = cases.front().segments;
+    if (name.op == "peak") return;
+    std::vector<const Case*> candidates;
+    for (const Case& c : cases) {
+      if (is_framework(c) || !rate_of_case(c) || !moves_memory(run, c)) continue;
+      if (options_text(c.segments, {"launch"}).empty()) candidates.push_back(&c);
     }
-    if (best.favourite != nullptr) all.push_back(best);
+    if (candidates.empty()) return;
+    Headline& best = all[{name.op, name.precision, name.device}];
+    ++best.shapes;
+    const Best choice = best_by_other_rounds(candidates);
+    const Case& favourite = choice.favourite();
+    std::vector<double> values;
+    for (const auto& [round, seconds] : choice.seconds) values.push_back(seconds);
+    const Estimate seconds = median_estimate(values);
+    const double work = *favourite.counter(name.op == "stream" ? "bytes" : "flops");
+    if (work / seconds.value <= best.per_second) return;
+    best.per_second = work / seconds.value;
+    best.seconds = seconds;
+    best.favourite = &favourite;
+    best.rounds_chosen = choice.chosen.at(&favourite);
+    best.share_of_ceiling.reset();
+    if (favourite.share_of_ceiling) {
+      best.share_of_ceiling =
+          *favourite.share_of_ceiling * favourite.seconds->value / seconds.value;
+    }
+  });
+  std::vector<Headline> list;
+  for (auto& [key, best] : all) {
+    if (best.favourite == nullptr) continue;
+    std::tie(best.op, best.precision, best.device) = key;
+    list.push_back(std::move(best));
   }
-  return all;
+  return list;
 }
 
 std::string gpu_absence(const Run& run) {
@@ -276,25 +244,11 @@ std::string answer_sentence(const Page& page) {
               ? fmt::format(", {} of measured peak", format_percent(*best.share_of_ceiling))
               : ""));
     }
-    if (!reached.empty()) text += fmt::format(" The CPU reaches {}.", joined(reached, "; "));
+    if (!reached.empty()) text += fmt::format(" The CPU reaches {}.", first_parts(reached));
     text += networks_sentence(run);
     sentences.push_back(text);
   }
   return joined(sentences, " ");
-}
-
-std::string reproduce_command(const Run& run, const Case& c) {
-  const std::string filter = shell_quoted(quoted_regex(c.name));
-  if (is_framework(c)) {
-    return "tools/peers/pytorch --filter " + filter +
-           (c.segments.device == "gpu" ? " --device gpu" : "");
-  }
-  if (run.results.schema == 0) return "--benchmark_filter=" + filter;
-  std::string command = "breakeven run";
-  if (const std::string suite = run.fact("suite"); !suite.empty()) {
-    command += " --suite " + shell_word(suite);
-  }
-  return command + " --filter " + filter + same_options(run.results.command);
 }
 
 }  // namespace breakeven

@@ -8,6 +8,7 @@
 
 #include "reports/charts.h"
 #include "reports/model.h"
+#include "reports/prices.h"
 
 namespace breakeven {
 
@@ -15,6 +16,7 @@ namespace breakeven {
 struct Page {
   std::vector<Run> runs;
   std::vector<Chart> charts;
+  Prices prices;  ///< none where no price file was given
 };
 
 /// The best that one device reaches in one operation and precision: over shapes the fastest, at
@@ -93,7 +95,11 @@ std::vector<std::string> not_measured(const Run& run);
 /// What a reader must know before believing a number of these files.
 std::vector<std::string> limitations(const Page& page);
 
-/// The shell command that measures one case again.
+/// The shell command that measures one case again (reproduce.cpp).
 std::string reproduce_command(const Run& run, const Case& c);
+
+/// The same for several: one command for the rows that `breakeven run` measures, one for those of a
+/// framework on each device. Of more than a dozen rows it measures everything of their operations.
+std::vector<std::string> reproduce_commands(const Run& run, const std::vector<const Case*>& cases);
 
 }  // namespace breakeven

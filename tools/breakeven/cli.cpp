@@ -80,6 +80,7 @@ void add_others(CLI::App& app, Arguments& arguments) {
   report->add_option("-o,--out", arguments.report.html);
   report->add_option("--markdown", arguments.report.markdown);
   report->add_option("--charts", arguments.report.charts);
+  report->add_option("--prices", arguments.report.prices);
 
   CLI::App* record = app.add_subcommand("record");
   record->add_option("file", arguments.record.file);

@@ -52,7 +52,7 @@ struct PeakOptions {
 struct ReportOptions {
   std::vector<std::string> files;
   std::string html = "report.html";
-  std::string markdown, charts;  ///< "" for none
+  std::string markdown, charts, prices;  ///< "" for none
 };
 
 struct RecordOptions {

@@ -87,6 +87,17 @@ TEST_F(CommandsTest, RefusedShapesAreToldOnceAndTheRestGoesOn) {
   for (const char* page : {"r.html", "r.md"}) {
     EXPECT_NE(text(file(page)).find("bad_2"), std::string::npos) << page;
   }
+  write("prices.json", R"({"currency": "EUR", "prices": [{"device": "cpu", "per_hour": 2}]})");
+  const auto priced = [&] {
+    return breakeven({"report", out().string(), "-o", file("p.html").string(), "--prices",
+                      file("prices.json").string()});
+  };
+  EXPECT_EQ(priced().ending.exit_code, 0);
+  EXPECT_NE(text(file("p.html")).find("2.000 EUR an hour"), std::string::npos);
+  write("prices.json", R"({"currency": "EUR", "prices": [{"device": "gpu", "per_hour": 2}]})");
+  const Finished refused = priced();
+  EXPECT_EQ(refused.ending.exit_code, 2);
+  EXPECT_NE(refused.errors.find("matches no device"), std::string::npos) << refused.errors;
 }
 
 TEST_F(CommandsTest, VerifyPasses) {

@@ -86,12 +86,15 @@ exit status: 0; 1 a row failed; 2 usage; 130 interrupted
     CommandHelp{"report", R"(breakeven report - results as a page, as Markdown, as charts
 
 usage: breakeven report FILE... [-o FILE] [--markdown FILE] [--charts DIR]
+                        [--prices FILE]
 
   FILE...            results of `breakeven run`, or of any Google Benchmark
                      program; of any number of machines
   -o, --out FILE     one HTML file that needs no network; default report.html
   --markdown FILE    a summary for pull requests and terminals
   --charts DIR       every chart as an SVG file
+  --prices FILE      what an hour of a device costs (docs/results.md says how to
+                     write it): adds the cost of training steps and calls
 
 exit status: 0; 2 usage, or a file that can't be read or written
 )"},

@@ -12,6 +12,7 @@ int report_command(const ReportOptions& options) {
   request.html = options.html;
   if (!options.markdown.empty()) request.markdown = options.markdown;
   if (!options.charts.empty()) request.charts = options.charts;
+  if (!options.prices.empty()) request.prices = options.prices;
   write_reports(request);
   fmt::print("report: {}\n", options.html);
   if (request.markdown) fmt::print("markdown: {}\n", options.markdown);

@@ -42,6 +42,7 @@ void fuzz_budgets(std::string_view input);  ///< two files, by halves()
 void fuzz_history(std::string_view input);
 void fuzz_journal(std::string_view input);
 void fuzz_judge(std::string_view input);  ///< results of base and head, by halves()
+void fuzz_prices(std::string_view input);
 void fuzz_program_output(std::string_view input);
 void fuzz_results(std::string_view input);
 void fuzz_selftest(std::string_view input);

@@ -28,10 +28,15 @@ struct Target {
   void (*run)(std::string_view input);
 };
 
-constexpr Target kTargets[] = {{"accepted", fuzz_accepted}, {"budgets", fuzz_budgets},
-                               {"history", fuzz_history},   {"journal", fuzz_journal},
-                               {"judge", fuzz_judge},       {"program_output", fuzz_program_output},
-                               {"results", fuzz_results},   {"selftest", fuzz_selftest}};
+constexpr Target kTargets[] = {{"accepted", fuzz_accepted},
+                               {"budgets", fuzz_budgets},
+                               {"history", fuzz_history},
+                               {"journal", fuzz_journal},
+                               {"judge", fuzz_judge},
+                               {"prices", fuzz_prices},
+                               {"program_output", fuzz_program_output},
+                               {"results", fuzz_results},
+                               {"selftest", fuzz_selftest}};
 
 void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
 

@@ -1,0 +1,83 @@
+// A row's detail: unfolded where the page holds it, else made from the embedded data.
+
+function reproduceText(row) {
+  const {name, implementation} = names[row];
+  const regex = '^' + name.replace(/[.[\]{}()\\*+?^$|]/g, '\\$&') + '$';
+  const [ours, framework] = runs[runOf[row]].reproduce;
+  const command = implementation.startsWith('pytorch_') ? framework : ours;
+  const quoted = "'" + regex.replaceAll("'", "'\\''") + "'";
+  return visible(command.split("'^CASE$'").join(quoted), Infinity);
+}
+
+function makeDetail(row) {
+  const failure = column(row, 'failure');
+  const time = timeOf(row);
+  const detail = element(
+      'details', {id: rowId(row)},
+      element('summary', {}, element('code', {}, visible(names[row].name, 2000)),
+              ' ' + (time ? formatSeconds(time.value) : 'failed')));
+  if (time) {
+    const unit = secondsUnit(time.value);
+    const samples = column(row, 'nanoseconds').map((times, i) => {
+      const {round, process} = scheduleOf(row);
+      const shown = times.map((each) => formatNumber(each * 1e-9 * unit.factor)).join(' ');
+      return `${round[i]} ${process[i] ?? '–'}: ${shown}`;
+    });
+    detail.append(element('pre', {}, `round process: samples, ${unit.name}\n${samples.join('\n')}\n`));
+  } else {
+    detail.append(element('p', {class: 'bad'}, visible(failure, 2000)));
+  }
+  const {counters, texts} = runs[runOf[row]].cases;
+  const remarks = [];
+  for (const group of [counters, texts]) {
+    for (const key of Object.keys(group).sort()) {
+      const value = group[key][indexOf[row]];
+      if (value !== null) remarks.push(`${visible(key)}: ${visible(String(value), 2000)}`);
+    }
+  }
+  detail.append(element('p', {}, remarks.join(' · ')), element('pre', {}, reproduceText(row)));
+  return detail;
+}
+
+const details = document.getElementById('rows');
+function detailOf(row) {
+  const known = document.getElementById(rowId(row));
+  if (known || isWhole) return known;
+  // One at a time: a hundred thousand of them would be no page any more.
+  details.querySelector('details.made')?.remove();
+  const detail = makeDetail(row);
+  detail.classList.add('made');
+  details.append(detail);
+  return detail;
+}
+
+// Shows what the fragment points to.
+function showAnchor(scrolls) {
+  const row = rowOfId(state.at);
+  const target = row >= 0 ? detailOf(row) : document.getElementById(state.at);
+  if (!target) return;
+  target.hidden = false;
+  if (target.tagName === 'DETAILS') target.open = true;
+  if (!scrolls) return;
+  target.scrollIntoView();
+  // The keyboard goes on from there, as after any link.
+  const focused = target.tagName === 'DETAILS' ? target.firstElementChild : target;
+  if (focused === target) target.tabIndex = -1;
+  focused.focus({preventScroll: true});
+}
+
+details.addEventListener('toggle', ({target}) => {
+  if (rowOfId(target.id) < 0) return;
+  if (target.open) state.at = target.id;
+  else if (state.at === target.id) state.at = '';
+  writeState(false);
+}, true);
+
+document.addEventListener('click', (event) => {
+  const link = event.target.closest?.('a[href^="#"]');
+  if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  const at = decodeURIComponent(link.getAttribute('href').slice(1));
+  choose((to) => { to.at = at; });
+  showAnchor(true);
+});
