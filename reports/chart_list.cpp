@@ -7,6 +7,7 @@
 #include <set>
 
 #include "reports/charts.h"
+#include "reports/machines.h"
 #include "reports/training.h"
 
 namespace breakeven {
@@ -73,6 +74,7 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
     charts.push_back(std::move(*chart));
   };
   const Styles styles(runs);
+  const std::vector<Rerun> again = reruns(runs);
   for (const Run& run : runs) {
     std::set<std::string> devices;
     for (const Case& c : run.cases) {
@@ -90,6 +92,12 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
       add(share_chart(run, styles, op, precision), op, precision);
     }
     for (const std::string& device : devices) add(roofline_chart(run, device), "", "", device);
+    for (const Rerun& rerun : again) {
+      if (rerun.after != &run) continue;
+      for (const std::string& device : devices) {
+        add(before_after_chart(*rerun.before, run, device), "", "", device);
+      }
+    }
     for (const auto& [op, precision] : kinds) {
       const bool part = is_training(op) && !op.starts_with("training_step_");
       if (op != "stream" && !part) add(threads_chart(run, styles, op, precision), op, precision);

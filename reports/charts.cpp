@@ -136,14 +136,6 @@ MarkCount add_series(Plot& plot, const Styles& styles, const std::vector<const C
   return count;
 }
 
-int most_threads(const Run& run, const std::string& device) {
-  int threads = 0;
-  for (const Case& c : run.cases) {
-    if (c.segments.device == device) threads = std::max(threads, c.threads);
-  }
-  return threads;
-}
-
 // The measured limits of the devices that the chart shows.
 void add_levels(Plot& plot, const Run& run, const std::vector<const Case*>& cases) {
   const bool memory = streams(cases.front()->segments.op);
@@ -183,6 +175,14 @@ Point ratio_point(const Pair& pair, const Estimate& ratio) {
 }
 
 }  // namespace
+
+int most_threads(const Run& run, const std::string& device) {
+  int threads = 0;
+  for (const Case& c : run.cases) {
+    if (c.segments.device == device) threads = std::max(threads, c.threads);
+  }
+  return threads;
+}
 
 std::string machine_of(const Run& run) {
   return run.label.empty() ? "" : fmt::format(" (run {})", run.label);
@@ -281,7 +281,7 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
   return make_chart(run, "throughput", "share-" + op + "-" + precision, caption, std::move(plot));
 }
 
-std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
+std::optional<RooflinePlot> roofline_plot(const Run& run, const std::string& device) {
   const int threads = most_threads(run, device);
   std::map<std::string, std::vector<const Case*>> dots;  // by precision
   const auto place_of = [](const Case* c) {
@@ -357,9 +357,15 @@ std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
       "({} GB/s) and the measured peak of each precision allow.",
       device, threads > 0 ? fmt::format("{} threads", threads) : "full width",
       bandwidth > 0 ? format_number(bandwidth / kGiga) : "not measured:");
+  return RooflinePlot{std::move(plot), count.text()};
+}
+
+std::optional<Chart> roofline_chart(const Run& run, const std::string& device) {
+  std::optional<RooflinePlot> roofline = roofline_plot(run, device);
+  if (!roofline) return std::nullopt;
   const std::string caption =
-      fmt::format("Roofline of the {}{}{}", device, machine_of(run), count.text());
-  return make_chart(run, "roofline", device, caption, std::move(plot));
+      fmt::format("Roofline of the {}{}{}", device, machine_of(run), roofline->left_out);
+  return make_chart(run, "roofline", device, caption, std::move(roofline->plot));
 }
 
 std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,

@@ -8,6 +8,7 @@
 
 #include "reports/model.h"
 #include "reports/svg.h"
+#include "reports/verdict.h"
 
 namespace breakeven {
 
@@ -49,6 +50,22 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
 /// Attainable and reached GFLOP/s against operations per byte.
 std::optional<Chart> roofline_chart(const Run& run, const std::string& device);
 
+/// Of the rows of a device; rooflines show those alone that use as many.
+int most_threads(const Run& run, const std::string& device);
+
+/// The roofs and the rows of roofline_chart(), before they are drawn.
+struct RooflinePlot {
+  Plot plot;
+  std::string left_out;  ///< how many rows have no dot, for the caption; "" where all have one
+};
+std::optional<RooflinePlot> roofline_plot(const Run& run, const std::string& device);
+
+/// charts_before_after.cpp: the roofline of a run whose machine has an earlier run, with an arrow
+/// from before to after for each row that moved by 2 % or more, the largest kMostArrows of them.
+inline constexpr std::size_t kMostArrows = 100;
+std::optional<Chart> before_after_chart(const Run& before, const Run& after,
+                                        const std::string& device);
+
 /// Speed relative to one thread, for shapes that were measured at several thread counts.
 std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,
                                    const std::string& precision);
@@ -72,6 +89,11 @@ inline constexpr std::size_t kMostChartKinds = 100;
 std::string charts_left_out(const std::vector<Run>& runs);
 
 /// All of them in the order of the page.
+
+/// html_changes.cpp: forest plots of a verdict's rows, those that aren't EQUIVALENT first.
+std::vector<Chart> verdict_charts(const GateVerdict& verdict);
+
+/// All charts of results in the order of the page.
 std::vector<Chart> make_charts(const std::vector<Run>& runs);
 
 }  // namespace breakeven

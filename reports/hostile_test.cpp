@@ -22,11 +22,12 @@ namespace {
 
 // What the page itself is made of.
 const std::set<std::string> kElements = {
-    "html",  "head",  "meta",  "title",   "style",   "body",   "header",     "nav",     "main",
-    "h1",    "h2",    "h3",    "h4",      "p",       "a",      "div",        "section", "aside",
-    "table", "thead", "tbody", "tr",      "th",      "td",     "caption",    "ul",      "li",
-    "dl",    "dt",    "dd",    "details", "summary", "figure", "figcaption", "svg",     "g",
-    "path",  "rect",  "text",  "desc",    "small",   "code",   "pre",        "span",    "script"};
+    "html",    "head",       "meta",  "title", "style",  "body",   "header",  "nav",
+    "main",    "h1",         "h2",    "h3",    "h4",     "p",      "a",       "div",
+    "section", "aside",      "table", "thead", "tbody",  "tr",     "th",      "td",
+    "caption", "ul",         "li",    "dl",    "dt",     "dd",     "details", "summary",
+    "figure",  "figcaption", "svg",   "g",     "path",   "rect",   "text",    "desc",
+    "small",   "code",       "pre",   "span",  "script", "strong", "br",      "ol"};
 const std::set<std::string> kAttributes = {"lang",
                                            "charset",
                                            "name",

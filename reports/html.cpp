@@ -13,7 +13,8 @@
 
 namespace breakeven {
 
-// Written by the build from page.css and the page's scripts, in the order of CMakeLists.txt.
+// Written by the build from page.css, changes.css and the page's scripts, in the order of
+// CMakeLists.txt.
 std::vector<std::pair<std::string_view, std::string_view>> page_files();
 
 namespace {
@@ -62,6 +63,7 @@ constexpr Section kSections[] = {
     {"precision", "Precision: speed against error", precision_html},
     {"energy", "Energy, memory and transfers", energy_html},
     {"claims", "Claims", claims_html},
+    {"machines", "Times on several machines", machines_html},
     {"changes", "Changes against a baseline", changes_html},
     {"rows", "Row detail", rows_html},
     {"table", "The full table", table_html},
@@ -70,7 +72,24 @@ constexpr Section kSections[] = {
 std::string title_of(const Page& page) {
   std::string names;
   for (const Run& run : page.runs) names += (names.empty() ? "" : " · ") + machine_name(run);
-  return names;
+  if (!names.empty()) return names;
+  return page.verdict ? "Verdict of the gate" : "History of the gate";
+}
+
+// Without results there is nothing to say but what changed.
+std::vector<Section> sections_of(const Page& page) {
+  std::vector<Section> sections;
+  for (const Section& section : kSections) {
+    if (!page.runs.empty() || section.render == changes_html) sections.push_back(section);
+  }
+  return sections;
+}
+
+// The raw data, and the script that makes use of it.
+std::string data_html(const Page& page) {
+  if (page.runs.empty()) return "";
+  return "<script type=\"application/json\" id=\"data\">" + raw_data_json(page) +
+         "</script>\n<script>\n" + page_script() + "</script>\n";
 }
 
 }  // namespace
@@ -125,22 +144,23 @@ std::string render_html(const Page& page) {
       "<meta name=\"color-scheme\" content=\"light dark\">\n"
       "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
       "style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action "
-      "'none'\">\n<title>Breakeven: {0}</title>\n<style>\n{1}</style>\n</head>\n<body>\n"
+      "'none'\">\n<title>Breakeven: {0}</title>\n<style>\n{1}{2}</style>\n</head>\n<body>\n"
       "<header><p class=\"brand\">Breakeven</p><h1>{0}</h1>\n",
-      escape_html(title_of(page)), page_file("page.css"));
-  out += "<nav aria-label=\"Sections\">";
-  for (const Section& section : kSections) {
-    out += fmt::format("<a href=\"#{}\">{}</a> ", section.id, section.title);
+      escape_html(title_of(page)), page_file("page.css"), page_file("changes.css"));
+  const std::vector<Section> sections = sections_of(page);
+  if (sections.size() > 1) {
+    out += "<nav aria-label=\"Sections\">";
+    for (const Section& section : sections) {
+      out += fmt::format("<a href=\"#{}\">{}</a> ", section.id, section.title);
+    }
+    out += "</nav>";
   }
-  out += "</nav></header>\n<main>\n";
-  for (const Section& section : kSections) {
+  out += "</header>\n<main>\n";
+  for (const Section& section : sections) {
     out += fmt::format("<section id=\"{0}\">\n<h2>{1}</h2>\n{2}</section>\n", section.id,
                        section.title, section.render(page));
   }
-  out += "</main>\n<script type=\"application/json\" id=\"data\">";
-  out += raw_data_json(page);
-  out += fmt::format("</script>\n<script>\n{}</script>\n</body>\n</html>\n", page_script());
-  return out;
+  return out + "</main>\n" + data_html(page) + "</body>\n</html>\n";
 }
 
 }  // namespace breakeven

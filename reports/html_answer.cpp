@@ -84,8 +84,8 @@ std::string figures_html(const Page& page, const Run& run, const std::vector<Hea
   if (out.empty()) return "";
   return "<details><summary>The rows, the method and the command behind every figure "
          "here</summary>\n<div class=\"trace\"><p>" +
-         std::string(kMeanMethod) + "</p>\n<p>" + kHeadlineMethod + "</p>\n" + out +
-         "</div>" + listing.note("figures") + "</details>\n";
+         std::string(kMeanMethod) + "</p>\n<p>" + kHeadlineMethod + "</p>\n" + out + "</div>" +
+         listing.note("figures") + "</details>\n";
 }
 
 std::string speedups_html(const Page& page, const Run& run) {

@@ -58,13 +58,22 @@ std::string training_html(const Page& page);
 // html_tables.cpp
 std::string precision_html(const Page& page);
 std::string energy_html(const Page& page);
-std::string changes_html(const Page& page);
 
 // html_claims.cpp
 std::string claims_html(const Page& page);
 
 // html_costs.cpp: by the prices that the user gave; "" without them.
 std::string costs_html(const Page& page);
+
+// html_changes.cpp: the verdict of --verdict and the histories of --history
+std::string changes_html(const Page& page);
+
+// html_machines.cpp; the first is empty without two runs of one machine
+std::string before_after_html(const Page& page);
+std::string machines_html(const Page& page);
+
+// html_history.cpp; empty without a history
+std::string history_html(const Page& page);
 
 // html_rows.cpp
 std::string rows_html(const Page& page);

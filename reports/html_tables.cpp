@@ -1,4 +1,4 @@
-// Sections 8, 9 and 11: what is told in tables, and what these files can't tell.
+// Sections 8 and 9: what is told in tables, and what these files can't tell.
 
 #include <fmt/format.h>
 
@@ -108,13 +108,6 @@ std::string energy_html(const Page& page) {
          "Download, pinned<th scope=\"col\">Upload, pageable<th scope=\"col\">Download, pageable"
          "<th scope=\"col\">Energy<th scope=\"col\">Peak memory</tr></thead>\n<tbody>" +
          rows + "</tbody></table></div>" + listing.note("rows") + "</details>\n" + costs_html(page);
-}
-
-std::string changes_html(const Page& page) {
-  return absent(page.runs.size() > 1
-                    ? "These files are shown side by side; none of them is a baseline to judge "
-                      "another by."
-                    : "Not shown: no baseline was given.");
 }
 
 }  // namespace breakeven

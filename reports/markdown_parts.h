@@ -12,6 +12,8 @@ std::string code(const std::string& name);
 
 // markdown_claims.cpp: claim and verdict, a line each.
 std::string claims_markdown(const Page& page);
+// markdown_changes.cpp: the verdict in a line and its changed rows, then what histories show
+std::string changes_markdown(const Page& page);
 
 // markdown_training.cpp
 std::string training_steps_markdown(const Run& run);

@@ -194,7 +194,7 @@ if (!isWhole) {
 }
 
 let shownBase = '';
-let shownSort = '';
+let shownOrder = natural;
 function showTable(passes) {
   if (state.sort !== sortedBy || /against$/.test(state.sort) && base !== shownBase) {
     order = sortRows(state.sort);
@@ -213,7 +213,7 @@ function showTable(passes) {
   if (isWhole) {
     if (base || shownBase) staticRows.forEach(updateRow);
     staticRows.forEach((line, row) => { line.hidden = !passes[row]; });
-    if (sortedBy !== shownSort) {
+    if (order !== shownOrder) {
       keepFocus(() => body.replaceChildren(...Array.from(order, (row) => staticRows[row])));
     }
   } else {
@@ -222,7 +222,7 @@ function showTable(passes) {
     showWindow();
   }
   shownBase = base;
-  shownSort = sortedBy;
+  shownOrder = order;
 }
 
 const countText = (count) =>

@@ -54,9 +54,9 @@ void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
     if (std::filesystem::is_other(output, ignored)) continue;
     for (const std::filesystem::path& input : inputs) {
       if (!same_file(output, input)) continue;
-      throw std::runtime_error(fmt::format(
-          "{}: is one of the results files or the price file; give the report another name",
-          visible_text(output.string())));
+      throw std::runtime_error(
+          fmt::format("{}: is one of the files to read; give the report another name",
+                      visible_text(output.string())));
     }
     for (std::size_t j = 0; j < i; ++j) {
       if (!same_file(output, outputs[j])) continue;
@@ -75,11 +75,12 @@ void require_targets(const ReportRequest& request, const std::vector<Chart>& cha
   for (const Chart& chart : charts) require_writable(chart_path(*request.charts, chart));
 }
 
-}  // namespace
-
-void write_reports(const ReportRequest& request) {
-  if (request.inputs.empty()) throw std::runtime_error("no results file was given");
+Page read_page(const ReportRequest& request) {
+  if (request.inputs.empty() && !request.verdict && request.history.empty()) {
+    throw std::runtime_error("no results file was given");
+  }
   Page page;
+  page.across_machines = request.across_machines;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     page.runs.push_back(
         make_run(read_results(request.inputs[i]), run_label(i, request.inputs.size())));
@@ -89,6 +90,18 @@ void write_reports(const ReportRequest& request) {
     require_matches(page.prices, page.runs);
   }
   page.charts = make_charts(page.runs);
+  if (request.verdict) {
+    page.verdict = read_verdict(*request.verdict);
+    for (Chart& chart : verdict_charts(*page.verdict)) page.charts.push_back(std::move(chart));
+  }
+  page.histories = read_histories(request.history, page.torn);
+  return page;
+}
+
+}  // namespace
+
+void write_reports(const ReportRequest& request) {
+  const Page page = read_page(request);
   const std::string html = render_html(page);
   const std::string markdown = request.markdown ? render_markdown(page) : "";
   std::vector<std::filesystem::path> outputs = {request.html};
@@ -99,6 +112,8 @@ void write_reports(const ReportRequest& request) {
   }
   std::vector<std::filesystem::path> inputs = request.inputs;
   if (request.prices) inputs.push_back(*request.prices);
+  if (request.verdict) inputs.push_back(*request.verdict);
+  inputs.insert(inputs.end(), request.history.begin(), request.history.end());
   refuse_overwriting(inputs, outputs);
   require_targets(request, page.charts);
   write_file_atomically(request.html, html);

@@ -102,11 +102,11 @@ TEST_F(Report, WritesNothingWhereOneTargetIsBad) {
 TEST_F(Report, NeverOverwritesItsInputsOrItself) {
   const std::string whole = read("cpu.json");
   request_.html = directory_ / "." / "cpu.json";
-  EXPECT_NE(failure().find("is one of the results files"), std::string::npos) << failure();
+  EXPECT_NE(failure().find("is one of the files to read"), std::string::npos) << failure();
   std::filesystem::create_symlink("cpu.json", directory_ / "link.json");
   request_.html = directory_ / "report.html";
   request_.markdown = directory_ / "link.json";
-  EXPECT_NE(failure().find("is one of the results files"), std::string::npos) << failure();
+  EXPECT_NE(failure().find("is one of the files to read"), std::string::npos) << failure();
   request_.markdown = directory_ / "." / "report.html";
   EXPECT_NE(failure().find("two outputs"), std::string::npos) << failure();
   EXPECT_EQ(read("cpu.json"), whole);
@@ -127,7 +127,7 @@ TEST_F(Report, PricesAreReadOrNothingIsWritten) {
   EXPECT_FALSE(std::filesystem::exists(request_.html));
   write("prices.json", R"({"currency": "EUR", "prices": [{"device": "cpu", "per_hour": 2}]})");
   request_.markdown = directory_ / "prices.json";
-  EXPECT_NE(failure().find("or the price file"), std::string::npos) << failure();
+  EXPECT_NE(failure().find("is one of the files to read"), std::string::npos) << failure();
   request_.markdown.reset();
   write_reports(request_);
   EXPECT_NE(read("report.html").find("2.000 EUR an hour"), std::string::npos);

@@ -217,6 +217,20 @@ void read_remarks(const json& remarks, const Place& place, Results& results) {
   }
 }
 
+// Of another program's file of that key, nothing.
+void read_processes(const json& processes, Results& results) {
+  if (!processes.is_array()) return;
+  for (const json& process : processes) {
+    if (!process.is_object()) continue;
+    const auto number = [&](const char* key) {
+      const auto found = process.find(key);
+      return found != process.end() && found->is_number() ? found->get<double>() : 0.0;
+    };
+    results.processes.push_back({number("seconds"), number("load"), number("steal_seconds"),
+                                 process.value("throttled", json()) == true});
+  }
+}
+
 void read_context(const json& context, const Place& place, Results& results) {
   if (!context.is_object()) place.fail("is not an object");
   for (const auto& [key, value] : context.items()) results.context[key] = as_text(value);
@@ -291,6 +305,7 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
     place.at(fmt::format("benchmarks[{}]", *formless))
         .fail("the name is not op/shape/device/implementation/precision");
   }
+  if (document.contains("processes")) read_processes(document["processes"], results);
   if (document.contains("breakeven")) {
     read_remarks(document["breakeven"], place.at("breakeven"), results);
   }

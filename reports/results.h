@@ -69,6 +69,14 @@ struct Stopping {
   std::optional<double> half_width;
 };
 
+/// A worker process of the gate, and what the machine did meanwhile: key "processes".
+struct ProcessConditions {
+  double seconds = 0;
+  double load = 0;  ///< of the system, before
+  double steal_seconds = 0;
+  bool throttled = false;
+};
+
 struct Results {
   std::string file;                            ///< as given, for messages and headings
   int schema = 0;                              ///< 0: a plain Google Benchmark file
@@ -78,8 +86,9 @@ struct Results {
   std::vector<std::string> refused;  ///< a line for every entry of a shape file that is no shape
   std::vector<Unavailable> unavailable;
   std::vector<Stopping> stopping;
-  std::string command;  ///< that wrote the file; empty where unknown
-  std::string suite;    ///< that was measured; empty where another selection was
+  std::vector<ProcessConditions> processes;  ///< empty in files of others than the gate
+  std::string command;                       ///< that wrote the file; empty where unknown
+  std::string suite;  ///< that was measured; empty where another selection was
 };
 
 /// A row's name without what Google Benchmark appends to it (/iterations:N /repeats:N /min_time:X

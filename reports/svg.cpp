@@ -111,6 +111,7 @@ class Drawing {
     for (const Span& span : plot_.spans) draw_span(span);
     for (const Level& level : plot_.levels) draw_level(level);
     for (const Series& series : plot_.series) draw_series(series);
+    for (const Arrow& arrow : plot_.arrows) draw_arrow(arrow);
     labels();
     out_ += "</svg>";
     return std::move(out_);
@@ -165,6 +166,11 @@ class Drawing {
     }
     if (!of_x) {
       for (const Level& level : plot_.levels) range.add(level.y, axis.logarithmic);
+    }
+    for (const Arrow& arrow : plot_.arrows) {
+      for (const Point* end : {&arrow.from, &arrow.to}) {
+        range.add(of_x ? end->x : end->y, axis.logarithmic);
+      }
     }
     if (!axis.logarithmic && (!of_x || plot_.x_from_zero)) range.add(0, false);
     return range;
@@ -274,6 +280,22 @@ class Drawing {
         {points.back().y, end, end, series.markers ? series.style % kStyles : -1, series.label});
   }
 
+  void draw_arrow(const Arrow& arrow) {
+    if (!drawable(plot_, arrow.from) || !drawable(plot_, arrow.to)) return;
+    const double x = x_.pixel(arrow.to.x), y = y_.pixel(arrow.to.y);
+    const double dx = x - x_.pixel(arrow.from.x), dy = y - y_.pixel(arrow.from.y);
+    const double length = std::hypot(dx, dy);
+    if (length < 1) return;
+    // Both sides of the head, 6 pixels long.
+    const double ux = 6 * dx / length, uy = 6 * dy / length;
+    put(R"(<path class="st s{}" d="M{} {}L{} {}M{} {}L{} {}L{} {}" fill="none" stroke="{}" )"
+        R"(stroke-width="1.6"><title>{}</title></path>)",
+        arrow.style % kStyles, number(x - dx), number(y - dy), number(x), number(y),
+        number(x - ux - uy / 1.5), number(y - uy + ux / 1.5), number(x), number(y),
+        number(x - ux + uy / 1.5), number(y - uy - ux / 1.5), style_colour(arrow.style),
+        escape_html(arrow.to.tip));
+  }
+
   void draw_band(const std::vector<Point>& points, const char* colour) {
     std::string path;
     const auto add = [&](const Point& point, double y) {
@@ -357,6 +379,8 @@ std::string standalone_svg(const std::string& svg) {
   file.insert(file.find('>') + 1, kDarkStyle);
   return file + "\n";
 }
+
+const char* style_colour(int style) { return kColours[static_cast<std::size_t>(style % kStyles)]; }
 
 std::string marker_svg(int style) {
   return fmt::format(R"(<svg class="s{}" width="12" height="12" aria-hidden="true">{}</svg>)",

@@ -41,6 +41,13 @@ struct Span {
   double to = 0;
 };
 
+/// From one place to another, as a row that moved.
+struct Arrow {
+  Point from;
+  Point to;  ///< its tip is told
+  int style = 0;
+};
+
 struct Axis {
   std::string title;  ///< with its unit
   bool logarithmic = true;
@@ -56,6 +63,7 @@ struct Plot {
   std::vector<Series> series;
   std::vector<Level> levels;
   std::vector<Span> spans;
+  std::vector<Arrow> arrows;
   bool x_from_zero = false;  ///< linear axes start at 0
 };
 
@@ -68,6 +76,9 @@ std::string render_svg(const Plot& plot);
 
 /// The same as a file of its own, with the style sheet for dark backgrounds inside.
 std::string standalone_svg(const std::string& svg);
+
+/// The colour of a style on white.
+const char* style_colour(int style);
 
 /// A marker in the colour of a style, for legends in text: an inline SVG of 12 x 12.
 std::string marker_svg(int style);

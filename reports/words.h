@@ -7,16 +7,22 @@
 #include <vector>
 
 #include "reports/charts.h"
+#include "reports/history.h"
 #include "reports/model.h"
 #include "reports/prices.h"
+#include "reports/verdict.h"
 
 namespace breakeven {
 
 /// Everything a report is written from.
 struct Page {
-  std::vector<Run> runs;
+  std::vector<Run> runs;  ///< none where a verdict or a history is all there is to tell
   std::vector<Chart> charts;
   Prices prices;  ///< none where no price file was given
+  std::optional<GateVerdict> verdict;
+  std::vector<MachineHistory> histories;
+  std::vector<std::string> torn;  ///< "file:line" of history lines that were passed over
+  bool across_machines = false;   ///< ratios across machines were asked for
 };
 
 /// The best that one device reaches in one operation and precision: over shapes the fastest, at

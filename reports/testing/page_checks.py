@@ -171,6 +171,16 @@ def rebasing(browser):
         texts = [" ".join(cells) for cells in shown_rows(page)]
         for word in ("can't tell", "speedup", "ratio", "baseline", "–"):
             expect(any(word in text for text in texts), True, f"some row says {word!r}")
+        # Sorted by ratios, rows change places with the baseline.
+        head = page.locator("#all-rows thead th", has_text="Against")
+        head.locator("button").click()
+        for base in ("gpu/cublas", "cpu/onednn"):
+            page.select_option("#baseline", base)
+            place = header(page).index(head.inner_text().replace(" ▲", ""))
+            ratios = [float(cells[place].split("x")[0]) for cells in shown_rows(page)
+                      if len(cells) > place and "x (" in cells[place]]
+            expect(ratios, sorted(ratios), f"ratios in order against {base}")
+        page.locator("#all-rows thead th", has_text="Case").locator("button").click()
         # A click on an implementation does the same, and a second one undoes it.
         page.select_option("#baseline", "")
         expect(any(title.startswith("Against") for title in header(page)), False, "a column without a baseline")

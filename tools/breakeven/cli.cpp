@@ -81,6 +81,9 @@ void add_others(CLI::App& app, Arguments& arguments) {
   report->add_option("--markdown", arguments.report.markdown);
   report->add_option("--charts", arguments.report.charts);
   report->add_option("--prices", arguments.report.prices);
+  report->add_option("--verdict", arguments.report.verdict);
+  report->add_option("--history", arguments.report.history)->take_all();
+  report->add_flag("--across-machines", arguments.report.across_machines);
 
   CLI::App* record = app.add_subcommand("record");
   record->add_option("file", arguments.record.file);
@@ -101,7 +104,8 @@ void finish_arguments(const std::string& command, Arguments& arguments) {
       arguments.verify.case_timeout_seconds =
           duration_of("--case-timeout", arguments.verify_timeout);
     }
-  } else if (command == "report" && arguments.report.files.empty()) {
+  } else if (command == "report" && arguments.report.files.empty() &&
+             arguments.report.verdict.empty() && arguments.report.history.empty()) {
     throw std::runtime_error("no results file given: breakeven report FILE...");
   } else if (command == "record" && arguments.record.file.empty() != arguments.record.check) {
     throw std::runtime_error("give one results file to record, or --check alone");

@@ -52,7 +52,9 @@ struct PeakOptions {
 struct ReportOptions {
   std::vector<std::string> files;
   std::string html = "report.html";
-  std::string markdown, charts, prices;  ///< "" for none
+  std::string markdown, charts, prices, verdict;  ///< "" for none
+  std::vector<std::string> history;
+  bool across_machines = false;
 };
 
 struct RecordOptions {

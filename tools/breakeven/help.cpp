@@ -86,7 +86,8 @@ exit status: 0; 1 a row failed; 2 usage; 130 interrupted
     CommandHelp{"report", R"(breakeven report - results as a page, as Markdown, as charts
 
 usage: breakeven report FILE... [-o FILE] [--markdown FILE] [--charts DIR]
-                        [--prices FILE]
+                        [--prices FILE] [--across-machines]
+       breakeven report [FILE...] --verdict FILE [--history PLACE...]
 
   FILE...            results of `breakeven run`, or of any Google Benchmark
                      program; of any number of machines
@@ -95,6 +96,12 @@ usage: breakeven report FILE... [-o FILE] [--markdown FILE] [--charts DIR]
   --charts DIR       every chart as an SVG file
   --prices FILE      what an hour of a device costs (docs/results.md says how to
                      write it): adds the cost of training steps and calls
+  --verdict FILE     the verdict.json of `breakeven gate`: rows that changed,
+                     with their intervals; it needs no results beside it
+  --history PLACE... what `gate run --history` wrote, a directory or files of
+                     it: each row's times over commits, and where they changed
+  --across-machines  ratios across machines beside the times of each machine;
+                     never part of the answer, of means or of claims
 
 exit status: 0; 2 usage, or a file that can't be read or written
 )"},

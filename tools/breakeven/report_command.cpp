@@ -13,6 +13,9 @@ int report_command(const ReportOptions& options) {
   if (!options.markdown.empty()) request.markdown = options.markdown;
   if (!options.charts.empty()) request.charts = options.charts;
   if (!options.prices.empty()) request.prices = options.prices;
+  if (!options.verdict.empty()) request.verdict = options.verdict;
+  request.history.assign(options.history.begin(), options.history.end());
+  request.across_machines = options.across_machines;
   write_reports(request);
   fmt::print("report: {}\n", options.html);
   if (request.markdown) fmt::print("markdown: {}\n", options.markdown);

@@ -125,6 +125,7 @@ class Accepting {
     if (!row.gates) return;
     covered_ = true;
     reasons_.clear();
+    until_.clear();
     if (lost(row)) {
       require(row, [&](const Acceptance& entry) { return fit_missing(entry, row.name, today_); });
     }
@@ -144,6 +145,7 @@ class Accepting {
     for (const std::string& reason : reasons_) {
       row.accepted += (row.accepted.empty() ? "" : "; ") + reason;
     }
+    row.accepted_until = until_;
   }
 
   void remark(Judgement& judgement) const {
@@ -162,6 +164,7 @@ class Accepting {
       if (fit > fates_[i].fit) fates_[i] = {fit, row.name};
       if (fit != Fit::covers || found) continue;
       found = true;
+      if (until_.empty() || accepted_[i].expires < until_) until_ = accepted_[i].expires;
       if (std::find(reasons_.begin(), reasons_.end(), accepted_[i].reason) == reasons_.end()) {
         reasons_.push_back(accepted_[i].reason);
       }
@@ -200,6 +203,7 @@ class Accepting {
   std::string_view today_;
   std::vector<Fate> fates_;
   std::vector<std::string> reasons_;  ///< of the row at hand
+  std::string until_;
   bool covered_ = true;
 };
 

@@ -1,4 +1,4 @@
-#include "tools/gate/change_points.h"
+#include "reports/change_points.h"
 
 #include <gtest/gtest.h>
 

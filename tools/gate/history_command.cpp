@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <stdexcept>
 
 #include "reports/text.h"
 #include "tools/breakeven/lines.h"
-#include "tools/gate/change_points.h"
 #include "tools/gate/history.h"
 #include "tools/gate/short_names.h"
 #include "tools/gate/verdict_parts.h"
@@ -21,19 +19,10 @@ namespace {
 
 using nlohmann::json;
 
-/// A change of one row between two commits of one machine.
-struct Change {
+/// A change of one row of a machine's history.
+struct Change : RowChange {
   const std::string* row;
-  std::size_t last_before, first_after;  ///< of the machine's measurements
-  double before_seconds, after_seconds;  ///< geometric means between this change and the next ones
-  double ratio;
-  double p_value;
 };
-
-/// After by before; JSON knows no infinity.
-double factor(const ChangePoint& point) {
-  return std::min(std::exp(point.after - point.before), std::numeric_limits<double>::max());
-}
 
 /// Of a longer name the first 2,048 bytes: libstdc++'s matcher takes stack for every byte.
 bool matches(const std::string& name, const std::regex& wanted) {
@@ -49,15 +38,9 @@ std::vector<Change> changes_of(const MachineHistory& machine, const std::regex& 
   for (const auto& [name, series] : machine.rows) {
     if (!matches(name, wanted)) continue;
     ++rows;
-    // Of logarithms: a change is a factor, and a slow row's noise no more than a fast one's.
-    std::vector<double> logs;
-    logs.reserve(series.seconds.size());
-    for (const double seconds : series.seconds) logs.push_back(std::log(seconds));
-    for (const ChangePoint& point : change_points(logs)) {
-      if (std::abs(point.after - point.before) < std::log1p(least)) continue;
-      changes.push_back({&name, series.measurements[point.index - 1],
-                         series.measurements[point.index], std::exp(point.before),
-                         std::exp(point.after), factor(point), point.p_value});
+    for (const RowChange& change : row_changes(series)) {
+      if (std::abs(std::log(change.ratio)) < std::log1p(least)) continue;
+      changes.push_back({change, &name});
     }
   }
   std::stable_sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {

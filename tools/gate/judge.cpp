@@ -115,6 +115,28 @@ struct Unjudged {
   std::string example() const { return (count == 1 ? "" : "first ") + shortened(first, 100); }
 };
 
+/// What was measured before a clock is never below 0, whatever a file says.
+ConditionsSummary summary_of(const std::vector<ProcessConditions>& base,
+                             const std::vector<ProcessConditions>& head) {
+  ConditionsSummary summary;
+  std::vector<double> loads;
+  double seconds = 0, stolen = 0;
+  for (const auto* processes : {&base, &head}) {
+    for (const ProcessConditions& process : *processes) {
+      loads.push_back(std::max(process.load, 0.0));
+      seconds += std::max(process.seconds, 0.0);
+      stolen += std::max(process.steal_seconds, 0.0);
+      summary.throttled += process.throttled ? 1 : 0;
+    }
+  }
+  if (loads.empty()) return summary;
+  summary.processes = loads.size();
+  summary.load_most = *std::max_element(loads.begin(), loads.end());
+  summary.load_median = median(std::move(loads));
+  summary.stolen_share = seconds > 0 ? stolen / seconds : 0;
+  return summary;
+}
+
 class Judge {
  public:
   Judge(const Samples& base, const Samples& head, const JudgeOptions& options)
@@ -128,6 +150,8 @@ class Judge {
                 head_machine = machine_facts(head.context);
     judgement_.base_machine = fingerprint(base_machine);
     judgement_.head_machine = fingerprint(head_machine);
+    judgement_.machine = head_machine;
+    judgement_.conditions = summary_of(base.processes, head.processes);
     judgement_.base_commit = fact(base, "git.commit");
     judgement_.head_commit = fact(head, "git.commit");
     // What one run measured is of one machine, however its programs describe it.

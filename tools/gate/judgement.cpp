@@ -13,15 +13,6 @@ namespace {
 
 constexpr std::size_t kReasonLimit = 300;
 
-/// 1.104 is "+10.4"; never "-0.0".
-std::string signed_percent(double ratio) {
-  if (!std::isfinite(ratio)) return "?";
-  const double percent = 100 * (ratio - 1);
-  const int digits = std::abs(percent) < 1000 ? 1 : 0;
-  const std::string text = fmt::format("{:+.{}f}", percent, digits);
-  return text == "-0.0" ? "+0.0" : text;
-}
-
 /// Of those rows, the one that a reader should look at first, and how it did.
 std::string foremost(const std::vector<const RowJudgement*>& rows, const std::string& what) {
   const std::string name = shortened(rows.front()->name, kNameLimit);
@@ -152,14 +143,6 @@ std::string headline(const Judgement& judgement) {
   if (text.empty()) text = nothing_refused(judgement);
   if (judgement.exit_code != kOtherMachine) return text;
   return "base and head are of two machines, so their times mean nothing together; " + text;
-}
-
-std::string change_text(const Estimate& ratio) {
-  const Interval& interval = ratio.interval;
-  std::string change = signed_percent(ratio.value) + " %";
-  if (!(interval.coverage > 0)) return change;  // one round has no interval
-  return fmt::format("{} [{}, {}]", change, signed_percent(interval.low),
-                     signed_percent(interval.high));
 }
 
 std::string row_text(const RowJudgement& row) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tools/gate/decision.h"
+#include "tools/gate/machine.h"
 
 namespace breakeven::gate {
 
@@ -36,9 +37,19 @@ struct RowJudgement {
   double base_seconds = 0;           ///< medians of the judged rounds, where there is a decision
   double head_seconds = 0;
   std::vector<CounterChange> changes;
-  std::string accepted;    ///< the reason given in accepted.json, where that covers what happened
-  bool told_only = false;  ///< its time is too noisy to gate, decided or not
-  bool gates = false;      ///< this row alone refuses the change: exit 1, or 3 of MISSING and ERROR
+  std::string accepted;  ///< the reason given in accepted.json, where that covers what happened
+  std::string accepted_until;  ///< YYYY-MM-DD: the first of the days on which that ends
+  bool told_only = false;      ///< its time is too noisy to gate, decided or not
+  bool gates = false;  ///< this row alone refuses the change: exit 1, or 3 of MISSING and ERROR
+};
+
+/// Under what the processes of both arms ran, as far as the files say it.
+struct ConditionsSummary {
+  std::size_t processes = 0;
+  double load_median = 0, load_most = 0;  ///< system load before a process
+  double stolen_share = 0;                ///< CPU time that others took, of one CPU's in that time
+  std::size_t throttled = 0;              ///< processes
+  int redone = 0;                         ///< pairs measured again, since one alone was throttled
 };
 
 struct Judgement {
@@ -49,6 +60,8 @@ struct Judgement {
   std::vector<std::string> base_files, head_files;
   std::string base_machine, head_machine;  ///< fingerprints
   std::string base_commit, head_commit;    ///< "" where the files hold none
+  Facts machine;                           ///< of head
+  ConditionsSummary conditions;            ///< no processes where the files know none
   std::vector<RowJudgement> rows;          ///< in order of their names
   std::vector<RowJudgement> budgets;       ///< static budgets that changed; CHANGED, NEW or MISSING
   std::vector<std::string> remarks;        ///< sentences that a reader must know
@@ -61,9 +74,6 @@ struct Judgement {
 /// 60 rows (3 undecided; the smallest slowdown this run could see: 3.1 % in half of the rows, 8.0 %
 /// in nine of ten)".
 std::string headline(const Judgement& judgement);
-
-/// "+10.4 % [+8.9, +12.0]" of a ratio 1.104.
-std::string change_text(const Estimate& ratio);
 
 /// What is there for a reader of a row: its change with the interval, its changed counters, its
 /// reason; one line.

@@ -2,16 +2,13 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <fstream>
 
+#include "reports/machines.h"
 #include "reports/text.h"
 
 namespace breakeven::gate {
 namespace {
-
-constexpr std::array kMachineKeys = {"cpu.model", "cpu.sockets", "cpu.cores", "cpu.threads",
-                                     "cpu.quota", "gpu.name",    "num_cpus",  "caches"};
 
 /// The value of the first line "key : value" of a file.
 std::string field(const char* path, const std::string& key) {
@@ -28,14 +25,7 @@ std::string field(const char* path, const std::string& key) {
 
 }  // namespace
 
-Facts machine_facts(const Facts& context) {
-  Facts machine;
-  for (const char* key : kMachineKeys) {
-    const auto found = context.find(key);
-    if (found != context.end() && !found->second.empty()) machine.insert(*found);
-  }
-  return machine;
-}
+Facts machine_facts(const Facts& context) { return hardware_facts(context); }
 
 std::string fingerprint(const Facts& machine) {
   if (machine.empty()) return {};

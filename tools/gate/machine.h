@@ -8,9 +8,7 @@ namespace breakeven::gate {
 
 using Facts = std::map<std::string, std::string>;
 
-/// Those facts of a results file's context that say which hardware its times are of: Breakeven's
-/// cpu.* and gpu.name, Google Benchmark's num_cpus and caches. Not the host's name, which is new in
-/// every container, nor the clock, which is never the same twice.
+/// hardware_facts() of a results file's context.
 Facts machine_facts(const Facts& context);
 
 /// 16 hexadecimal digits of machine_facts(); "" where there is none.

@@ -251,6 +251,7 @@ class GateRun {
           "Base and head are the same program, byte for byte: there was nothing to find.");
     }
     Judgement judgement = judge(base, head, judge_by);
+    judgement.conditions.redone = runs.redone();
     if (runs.redone() + runs.left_throttled() > 0) {
       judgement.remarks.push_back(fmt::format(
           "One arm alone was throttled in {} pair(s) of processes: {} measured again, {} left.",

@@ -10,7 +10,6 @@
 #include <tuple>
 #include <unordered_map>
 
-#include "reports/results.h"
 #include "reports/statistics.h"
 #include "reports/text.h"
 
@@ -40,6 +39,8 @@ class Reader {
     if (const auto run = results.context.find("gate.run"); run != results.context.end()) {
       samples_.run += (samples_.run.empty() ? "" : " ") + run->second;
     }
+    samples_.processes.insert(samples_.processes.end(), results.processes.begin(),
+                              results.processes.end());
     if (index == 0) {
       samples_.context = results.context;
       return;

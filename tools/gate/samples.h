@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "reports/results.h"
 #include "tools/gate/decision.h"
 #include "tools/gate/machine.h"
 
@@ -73,9 +74,10 @@ void for_each_pair(const ArmRow& base, const ArmRow& head, Visit visit) {
 
 struct Samples {
   std::vector<std::string> files;
-  Facts context;                       ///< of the first file
-  bool staged = false;                 ///< some row names its stage: `gate run` wrote it
-  std::size_t rounds = 0;              ///< of files without stages: in all
+  Facts context;                             ///< of the first file
+  bool staged = false;                       ///< some row names its stage: `gate run` wrote it
+  std::size_t rounds = 0;                    ///< of files without stages: in all
+  std::vector<ProcessConditions> processes;  ///< of all files that know them
   std::string run;                     ///< "gate.run" of each file that has one, in their order
   std::map<std::string, ArmRow> rows;  ///< by identity
 };

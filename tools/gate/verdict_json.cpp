@@ -63,6 +63,7 @@ ordered_json row_json(const RowJudgement& row) {
       {"name", text_json(row.name)}, {"verdict", verdict_word(row.verdict)}, {"gates", row.gates}};
   put(object, "reason", row.reason);
   put(object, "accepted", row.accepted);
+  put(object, "accepted_until", row.accepted_until);
   if (row.decision) {
     put(object, "base_seconds", row.base_seconds);
     put(object, "head_seconds", row.head_seconds);
@@ -88,6 +89,20 @@ ordered_json arm_json(const std::vector<std::string>& files, const std::string& 
   return object;
 }
 
+ordered_json conditions_json(const Judgement& judgement) {
+  const ConditionsSummary& conditions = judgement.conditions;
+  ordered_json object = {{"machine", ordered_json::object()}};
+  for (const auto& [key, value] : judgement.machine) object["machine"][key] = text_json(value);
+  if (conditions.processes == 0) return object;
+  object["processes"] = conditions.processes;
+  put(object, "load_median", conditions.load_median);
+  put(object, "load_most", conditions.load_most);
+  put(object, "stolen_share", conditions.stolen_share);
+  object["throttled"] = conditions.throttled;
+  object["redone"] = conditions.redone;
+  return object;
+}
+
 ordered_json head_json(const Judgement& judgement) {
   ordered_json object = {
       {"gate_verdict", kVerdictSchema},     {"exit_code", judgement.exit_code},
@@ -101,6 +116,7 @@ ordered_json head_json(const Judgement& judgement) {
   object["margins"] = std::move(margins);
   object["base"] = arm_json(judgement.base_files, judgement.base_machine, judgement.base_commit);
   object["head"] = arm_json(judgement.head_files, judgement.head_machine, judgement.head_commit);
+  object["conditions"] = conditions_json(judgement);
   ordered_json counts = ordered_json::object();
   for (const Verdict verdict :
        {Verdict::regressed, Verdict::improved, Verdict::equivalent, Verdict::inconclusive,

@@ -78,10 +78,6 @@ std::string times_text(const RowJudgement& row) {
   return format_seconds(row.base_seconds) + " → " + format_seconds(row.head_seconds);
 }
 
-std::string p_text(double p) {
-  return p > 0 && p < 1e-4 ? format_scientific(p) : fmt::format("{:.2g}", p);
-}
-
 std::string corrected_p_text(const RowJudgement& row) {
   if (!row.decision) return "";
   if (row.decision->verdict == Verdict::regressed) return p_text(row.decision->q_regressed);

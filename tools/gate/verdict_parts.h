@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "reports/verdict.h"
 #include "tools/gate/judgement.h"
 
 namespace breakeven::gate {
@@ -19,9 +20,6 @@ std::string counter_text(const CounterChange& change);
 
 /// "1.000 ms → 1.104 ms"; "" without a decision.
 std::string times_text(const RowJudgement& row);
-
-/// A probability: 0.0003, 3.1e-7.
-std::string p_text(double p);
 
 /// The corrected p-value of the side that was found, or "".
 std::string corrected_p_text(const RowJudgement& row);

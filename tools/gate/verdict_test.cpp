@@ -1,3 +1,5 @@
+#include "reports/verdict.h"
+
 #include <gtest/gtest.h>
 
 #include <limits>

@@ -46,5 +46,6 @@ void fuzz_prices(std::string_view input);
 void fuzz_program_output(std::string_view input);
 void fuzz_results(std::string_view input);
 void fuzz_selftest(std::string_view input);
+void fuzz_verdict(std::string_view input);  ///< and its forest plot
 
 }  // namespace breakeven::gate::fuzz

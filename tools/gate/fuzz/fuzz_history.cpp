@@ -1,14 +1,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tools/gate/change_points.h"
+#include "reports/change_points.h"
+#include "reports/history.h"
 #include "tools/gate/fuzz/fuzz.h"
-#include "tools/gate/history.h"
 
 namespace breakeven::gate::fuzz {
 namespace {
 
-std::vector<double> logs_of(const Series& series, std::size_t measurements) {
+std::vector<double> logs_of(const RowHistory& series, std::size_t measurements) {
   require(series.seconds.size() == series.measurements.size(), "times without a commit");
   require(series.measurements.empty() || series.measurements.back() < measurements,
           "a time of a commit that is not there");

@@ -36,7 +36,8 @@ constexpr Target kTargets[] = {{"accepted", fuzz_accepted},
                                {"prices", fuzz_prices},
                                {"program_output", fuzz_program_output},
                                {"results", fuzz_results},
-                               {"selftest", fuzz_selftest}};
+                               {"selftest", fuzz_selftest},
+                               {"verdict", fuzz_verdict}};
 
 void PrintTo(const Target& target, std::ostream* out) { *out << target.name; }
 

@@ -1,11 +1,11 @@
-#include "tools/gate/change_points.h"
+#include "reports/change_points.h"
 
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
 
-namespace breakeven::gate {
+namespace breakeven {
 namespace {
 
 constexpr double kLooser = 10;  // p-values of candidates, before weak ones are taken back
@@ -188,4 +188,4 @@ std::vector<ChangePoint> change_points(std::span<const double> series,
   return Search(series, rule).run();
 }
 
-}  // namespace breakeven::gate
+}  // namespace breakeven

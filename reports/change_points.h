@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-namespace breakeven::gate {
+namespace breakeven {
 
 /// A change between two neighbouring values of a series.
 struct ChangePoint {
@@ -39,4 +39,4 @@ double e_divisive_statistic(std::span<const double> series, std::size_t index);
 /// than two values. Where neither varies: 1 if they are equal, else 0.
 double welch_p(std::span<const double> a, std::span<const double> b);
 
-}  // namespace breakeven::gate
+}  // namespace breakeven
