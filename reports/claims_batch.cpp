@@ -101,7 +101,7 @@ std::vector<BatchSweep> batch_sweeps(const Run& run, const std::string& device) 
   for (const Case& c : run.cases) {
     const CaseName& name = c.segments;
     if (name.device != device || !c.verified() || is_framework(c) || name.op == "stream" ||
-        name.op == "peak" || name.implementation.find("packed") != std::string::npos) {
+        name.op == "peak" || is_packed(c)) {
       continue;
     }
     const auto batch = batch_of(c);

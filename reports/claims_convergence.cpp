@@ -21,6 +21,7 @@ using Key = std::tuple<std::string, std::string, std::string>;  // model, data, 
 struct Sides {
   std::vector<Convergence> cpu, gpu;  ///< verified
   std::vector<std::string> failures;
+  bool gpu_failed = false;
 };
 
 std::map<Key, Sides> groups_of(const Run& run) {
@@ -29,6 +30,7 @@ std::map<Key, Sides> groups_of(const Run& run) {
     const Case& c = *each.row;
     Sides& sides = groups[{each.model, c.segments.shape, c.segments.precision}];
     if (!c.verified()) {
+      sides.gpu_failed |= c.segments.device == "gpu";
       sides.failures.push_back(c.name + (c.failure ? ": " + *c.failure : ": not verified"));
       continue;
     }
@@ -75,6 +77,7 @@ Judgement judge_convergence(const ClaimInput& input) {
   Judgement judgement;
   std::vector<std::string> parts, missing;
   int faster = 0, slower = 0, unsure = 0;
+  int off_curve = 0;  // models that only the CPU trained within the bound
   for (const auto& [key, sides] : groups_of(run)) {
     const auto& [model, data, precision] = key;
     const std::string name = fmt::format("{} {} {}", model, data, precision);
@@ -84,6 +87,7 @@ Judgement judge_convergence(const ClaimInput& input) {
           evidence(run, fmt::format("{} by {}: {}", name, by_text(*each.row), reached_text(each)),
                    {each.row}));
     }
+    off_curve += !sides.cpu.empty() && sides.gpu.empty() && sides.gpu_failed;
     if (sides.gpu.empty() || sides.cpu.empty()) continue;
     const Convergence& gpu = fastest(sides.gpu);
     const Convergence& cpu = fastest(sides.cpu);
@@ -97,6 +101,8 @@ Judgement judge_convergence(const ClaimInput& input) {
     const auto ratio = times_as_fast(cpu.row->round_seconds(), gpu.row->round_seconds());
     if (gpu.steps_to_target.empty() || cpu.steps_to_target.empty()) {
       text += "; no target";
+    } else if (gpu.target != cpu.target) {
+      text += "; their targets differ (GPU " + gpu.target + ", CPU " + cpu.target + ")";
     } else if (ratio) {
       const Side side = side_of(*ratio);
       ++(side == Side::above ? faster : side == Side::below ? slower : unsure);
@@ -122,8 +128,10 @@ Judgement judge_convergence(const ClaimInput& input) {
       judgement.sentence +=
           unsure > 0 ? " Missing: more rounds (`--rounds 6`), for an interval that excludes 1."
                      : " Missing: rows with a target on both devices.";
-    } else {
-      judgement.ruling = slower == 0 ? Ruling::holds : Ruling::does_not_hold;
+    } else if (slower > 0) {
+      judgement.ruling = Ruling::does_not_hold;
+    } else if (off_curve == 0 && carries(faster, slower, unsure)) {
+      judgement.ruling = Ruling::holds;
     }
   }
   if (!missing.empty()) {

@@ -43,7 +43,10 @@ struct Half {
       most = ratio;
     }
   }
-  bool lower() const { return sweep.count(Side::above) > 0 && sweep.count(Side::below) == 0; }
+  bool lower() const {
+    return carries(sweep.count(Side::above), sweep.count(Side::below),
+                   sweep.count(Side::undecided));
+  }
   bool not_lower() const { return sweep.count(Side::below) > 0; }
   std::string text(const char* what) const {
     return fmt::format("{} lower on the GPU: {}; at best the CPU takes {} as much ({})", what,

@@ -203,10 +203,11 @@ Judgement judge_data_flow(const ClaimInput& input) {
   judgement.evidence.insert(judgement.evidence.end(), rows.begin(), rows.end());
   if (matters + little + unsure == 0) {
     judgement.sentence = "No pair's GPU row has upload and download times.";
-  } else if (dearest == nullptr) {
+  } else if (dearest == nullptr || (matters == 0 && unsure > 0)) {
     judgement.sentence = fmt::format(
-        "Of {} pairs with transfers none tells whether they cost 10 %. Missing: more rounds.",
-        unsure);
+        "Of {} pairs with transfers none tells that they cost 10 %, and {} can't tell. Missing: "
+        "more rounds.",
+        little + unsure, unsure);
   } else {
     judgement.ruling = matters > 0 ? Ruling::holds : Ruling::does_not_hold;
     judgement.sentence = fmt::format(
@@ -219,9 +220,11 @@ Judgement judge_data_flow(const ClaimInput& input) {
   if (!calls.empty()) {
     const auto [least, longest] = std::minmax_element(calls.begin(), calls.end());
     parts.push_back(
-        fmt::format("on resident inputs the GPU breaks even after {:.0f} to {:.0f} "
-                    "calls",
-                    *least, *longest));
+        *least < *longest
+            ? fmt::format("on resident inputs the GPU breaks even after {:.0f} to {:.0f} calls",
+                          *least, *longest)
+            : fmt::format("on resident inputs the GPU breaks even after {:.0f} {}", *least,
+                          *least > 1 ? "calls" : "call"));
   }
   if (!parts.empty()) judgement.sentence += " Beside that: " + joined_parts(parts) + ".";
   return judgement;

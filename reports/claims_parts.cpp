@@ -13,7 +13,7 @@
 namespace breakeven {
 
 Side side_of(const Estimate& ratio, double limit) {
-  if (!(ratio.interval.coverage > 0)) return Side::undecided;
+  if (!ratio.interval.decides()) return Side::undecided;
   if (ratio.interval.low > limit) return Side::above;
   return ratio.interval.high < limit ? Side::below : Side::undecided;
 }
@@ -36,6 +36,8 @@ std::optional<double> Sweep::from() const {
   return first;
 }
 
+bool carries(int above, int below, int undecided) { return below == 0 && above > undecided; }
+
 void rule(Judgement& judgement, const Sweep& sweep, std::string (*place_text)(double)) {
   const int above = sweep.count(Side::above);
   const int below = sweep.count(Side::below);
@@ -53,7 +55,7 @@ void rule(Judgement& judgement, const Sweep& sweep, std::string (*place_text)(do
     judgement.from = place_text(*from);
   } else if (below > 0) {
     judgement.ruling = Ruling::does_not_hold;
-  } else if (above > undecided) {
+  } else if (carries(above, below, undecided)) {
     judgement.ruling = Ruling::holds;
   }
 }
@@ -102,7 +104,7 @@ RivalPairs rival_pairs(const Run& run, std::string_view op) {
   RivalPairs rivals;
   for (const Pair& pair : run.pairs) {
     if (!pair.op.starts_with(op)) continue;
-    if (pair.cpu.favourite().segments.implementation == "naive") {
+    if (!pair.rival) {
       ++rivals.left_out;
     } else {
       rivals.pairs.push_back(&pair);
@@ -156,8 +158,7 @@ std::vector<Work> all_work(const Run& run) {
   for (const Case& c : run.cases) {
     const CaseName& name = c.segments;
     if (!c.verified() || is_framework(c) || name.op == "peak" || name.op == "stream" ||
-        name.op.starts_with("convergence_") ||
-        name.implementation.find("packed") != std::string::npos) {
+        name.op.starts_with("convergence_") || is_packed(c) || is_naive(c) || is_pipeline(c)) {
       continue;
     }
     const std::string mode = options_text(name, {"threads", "launch"});

@@ -28,6 +28,9 @@ struct Sweep {
   std::optional<double> from() const;
 };
 
+/// Whether figures carry a claim together: none against it, and more for it than undecided ones.
+bool carries(int above, int below, int undecided);
+
 /// What a sweep rules. All points surely above 1: holds. From some place on: holds from there,
 /// which `place_text` puts into words. Some undecided, none below, and more above than undecided:
 /// holds. None decided, or too few: not measured. Else: does not hold.
@@ -85,7 +88,8 @@ struct Work {
   std::map<std::string, std::vector<const Case*>> cpu;
 };
 
-/// Verified rows of ours, neither packed nor peak nor stream, by what they compute.
+/// Verified rows of ours, neither naive nor packed nor peak nor stream nor with transfers inside,
+/// by what they compute.
 std::vector<Work> all_work(const Run& run);
 
 }  // namespace breakeven

@@ -44,7 +44,7 @@ struct Distribution {
   int reach = 0;               ///< pairs surely at a hundredfold or above
 
   void add(const Pair& pair, const Best& cpu, const Estimate& speedup) {
-    if (!(speedup.interval.coverage > 0)) return;
+    if (!speedup.interval.decides()) return;
     entries.push_back({&pair, &cpu.favourite(), speedup});
     reach += speedup.interval.low >= kHundredfold;
   }
@@ -242,7 +242,7 @@ Judgement judge_parallelism(const ClaimInput& input) {
         answer.every_call ? "; with transfers at every call " + crossover_text(*answer.every_call)
                           : ""));
     for (const Pair* pair : answer.pairs) {
-      if (!pair->square || pair->cpu.favourite().segments.implementation == "naive") continue;
+      if (!pair->square || !pair->rival) continue;
       sweep.add(pair->size, pair->speedup);
       squares.push_back(pair);
     }

@@ -45,6 +45,16 @@ TEST(Claims, OneRoundDecidesNothing) {
   }
 }
 
+TEST(Claims, FewRoundsDecideNothing) {
+  SyntheticRun run = squares({{64, 2}, {512, 200}});
+  run.rounds = 4;  // their interval covers 87.5 %
+  EXPECT_EQ(judged(1, run).ruling(), "not measured here");
+  EXPECT_EQ(judged(2, run).ruling(), "not measured here");
+  run.rounds = 5;
+  EXPECT_EQ(judged(1, run).ruling(), "holds");
+  EXPECT_EQ(judged(2, run).ruling(), "holds");
+}
+
 TEST(Claims, WhatIsNotVerifiedDecidesNothing) {
   SyntheticRun run = squares({{512, 8}, {1024, 300}});
   for (SyntheticCase& c : run.cases) {

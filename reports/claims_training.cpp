@@ -211,10 +211,12 @@ Judgement judge_frameworks(const ClaimInput& input) {
         "Of {} training steps a framework is within 10 % of ours in {} and slower in {} for "
         "certain; {} can't tell. {}.",
         on_gpu.size(), close, slower, unsure, first_of(on_gpu));
-    if (close + slower == 0) {
-      judgement.sentence += " Missing: more rounds.";
+    if (slower > 0) {
+      judgement.ruling = Ruling::does_not_hold;
+    } else if (carries(close, slower, unsure)) {
+      judgement.ruling = Ruling::holds;
     } else {
-      judgement.ruling = slower == 0 ? Ruling::holds : Ruling::does_not_hold;
+      judgement.sentence += " Missing: more rounds.";
     }
   }
   if (!on_cpu.empty()) judgement.sentence += " On the CPU: " + first_of(on_cpu) + ".";

@@ -22,7 +22,9 @@ constexpr const char* kMeanMethod =
     "Geometric means: over all pairs inside each round, then the Hodges–Lehmann estimate over "
     "rounds with its exact signed-rank interval. Of each pair the best CPU and the best GPU "
     "implementation are chosen on the other rounds than the one reported; only verified rows of "
-    "one run, precision and mode. Every pair with both times stands in the table of pairs.";
+    "one run, precision and mode. Every pair with both times stands in the table of pairs; one "
+    "whose "
+    "only CPU row is the naive loop enters no mean.";
 constexpr const char* kHeadlineMethod =
     "Rates: at each shape the fastest implementation, chosen on the other rounds than the one "
     "reported; "

@@ -77,7 +77,8 @@ std::string ratio_of(const Case& numerator, const Case& denominator) {
 // Blue where the GPU is faster, orange where it is slower, plain where neither is sure; a step is
 // a factor of about 3.
 std::string heat_cell(const Estimate& ratio) {
-  const bool unsure = ratio.interval.low <= 1 && ratio.interval.high >= 1;
+  const bool unsure =
+      !ratio.interval.decides() || (ratio.interval.low <= 1 && ratio.interval.high >= 1);
   const int step =
       std::clamp(static_cast<int>(std::ceil(std::abs(std::log10(ratio.value)) * 2)), 1, 5);
   return fmt::format("<td class=\"{}\">{}",
@@ -92,7 +93,7 @@ using AnswerKey = std::tuple<std::string_view, std::string_view, std::string>;
 std::map<AnswerKey, GpuRows> gpu_rows(const Run& run) {
   std::map<AnswerKey, GpuRows> rows;
   for (const Case& c : run.cases) {
-    if (c.segments.device != "gpu" || !c.verified() || is_framework(c)) continue;
+    if (c.segments.device != "gpu" || !c.verified() || is_framework(c) || is_pipeline(c)) continue;
     rows[{c.segments.op, c.segments.precision, options_text(c.segments, {"threads", "launch"})}]
         [c.segments.shape]
             .push_back(&c);
@@ -244,6 +245,18 @@ std::string heat_map_html(const Page& page) {
   return out.empty() ? absent(no_gpu(page)) : out + listing.note("shapes");
 }
 
+namespace {
+
+// "61.3 % (60.1–62.0)".
+std::string share_text(const Estimate& share) {
+  const std::string text = format_percent(share.value);
+  if (!(share.interval.coverage > 0)) return text + " (one round)";
+  return fmt::format("{} ({}–{})", text, format_number(100 * share.interval.low, 3),
+                     format_number(100 * share.interval.high, 3));
+}
+
+}  // namespace
+
 std::string ladder_html(const Page& page) {
   std::string rows;
   Listing listing(page);
@@ -253,7 +266,9 @@ std::string ladder_html(const Page& page) {
       std::vector<const Case*> libraries;
       std::vector<const Case*> own;
       for (const Case& c : cases) {
-        if (!c.seconds || is_framework(c)) continue;
+        if (!c.seconds || !run.trusts(c) || is_framework(c) || is_packed(c) || is_pipeline(c)) {
+          continue;
+        }
         if (!options_text(c.segments, {"launch"}).empty()) continue;
         (is_library(c.segments.implementation) ? libraries : own).push_back(&c);
       }
@@ -267,8 +282,8 @@ std::string ladder_html(const Page& page) {
             "<tr><td>{}{} {}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n", run_cell(page, run),
             escape_html(c->segments.op), escape_html(c->segments.shape),
             escape_html(c->segments.precision), escape_html(c->segments.device),
-            escape_html(implementation_text(c->segments.implementation)),
-            format_percent(share.value), escape_html(best.favourite().segments.implementation));
+            escape_html(implementation_text(c->segments.implementation)), share_text(share),
+            escape_html(best.favourite().segments.implementation));
       }
     });
   }

@@ -25,7 +25,7 @@ std::vector<const Case*> priced_cases(const Run& run) {
   std::vector<const Case*> steps, calls;
   for (const Case& c : run.cases) {
     const std::string& op = c.segments.op;
-    if (!c.seconds) continue;
+    if (!run.trusts(c) || !c.seconds) continue;
     if (is_step(c)) {
       steps.push_back(&c);
     } else if (wanted.contains(&c) && op != "stream" &&
@@ -73,10 +73,11 @@ std::string sources_html(const Prices& prices) {
 std::string costs_html(const Page& page) {
   if (page.prices.prices.empty()) return "";
   std::string rows;
+  Listing listing(page);
   for (const Run& run : page.runs) {
     for (const Case* c : priced_cases(run)) {
       const Price* price = page.prices.of(run, c->segments.device);
-      if (price != nullptr) rows += cost_row(page, run, *c, *price);
+      if (price != nullptr && listing.takes()) rows += cost_row(page, run, *c, *price);
     }
   }
   const std::string currency = escape_html(page.prices.currency);
@@ -95,7 +96,7 @@ std::string costs_html(const Page& page) {
                     "<th scope=\"col\">{0} an hour<th scope=\"col\">{0} for one<th scope=\"col\">"
                     "{0} for a million<th scope=\"col\">Energy of one</tr></thead>\n<tbody>",
                     currency) +
-                    rows + "</tbody></table></div></details>\n");
+                    rows + "</tbody></table></div>" + listing.note("rows") + "</details>\n");
 }
 
 }  // namespace breakeven

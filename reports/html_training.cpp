@@ -9,13 +9,9 @@
 namespace breakeven {
 namespace {
 
-std::string link(const Run& run, const Case& c, const std::string& text) {
-  return fmt::format("<a href=\"#{}\">{}</a>", case_id(run, c), escape_html(text));
-}
-
-std::string time_cell(const Run& run, const Case* c) {
+std::string time_cell(const Page& page, const Run& run, const Case* c) {
   if (c == nullptr || !c->seconds) return "<td class=\"n\">–";
-  return "<td class=\"n\">" + link(run, *c, format_seconds(c->seconds->value));
+  return "<td class=\"n\">" + row_link(page, run, *c, format_seconds(c->seconds->value), "");
 }
 
 std::string rate_cell(const Case* c) {
@@ -46,11 +42,11 @@ std::string steps_html(const Page& page) {
       body += fmt::format("<tr><td>{}{} {}<td>{}", run_cell(page, run), escape_html(row.model),
                           escape_html(row.name.shape), escape_html(way_text(row.name)));
       for (const Case* c : {row.step, row.forward, row.backward, row.update}) {
-        body += time_cell(run, c);
+        body += time_cell(page, run, c);
       }
       body += rate_cell(row.step);
       body += memory_cells(row.step);
-      body += time_cell(run, row.inference) + rate_cell(row.inference);
+      body += time_cell(page, run, row.inference) + rate_cell(row.inference);
       body +=
           fmt::format("<td class=\"w\">{}</tr>\n", ratio ? escape_html(ratio_text(*ratio)) : "–");
     }
@@ -86,14 +82,15 @@ std::string frameworks_html(const Page& page) {
         for (const auto& [round, value] : row.ours->seconds) seconds.push_back(value);
         const Case& favourite = row.ours->favourite();
         body += fmt::format(
-            "<td class=\"n\">{}<td>{}{}", link(run, favourite, format_seconds(median(seconds))),
+            "<td class=\"n\">{}<td>{}{}",
+            row_link(page, run, favourite, format_seconds(median(seconds)), ""),
             escape_html(by_text(favourite)),
             row.ours->chosen_on_reported_rounds ? " (chosen on the rounds reported)" : "");
       } else {
         body += "<td class=\"n\">–<td>–";
       }
-      body +=
-          c.failure ? "<td class=\"bad\">failed: " + escape_html(*c.failure) : time_cell(run, &c);
+      body += c.failure ? "<td class=\"bad\">failed: " + escape_html(*c.failure)
+                        : time_cell(page, run, &c);
       body += fmt::format("<td>{}<td class=\"w\">{}</tr>\n", escape_html(by_text(c)),
                           row.ratio ? escape_html(ratio_text(*row.ratio)) : "–");
     }
@@ -128,7 +125,7 @@ std::string ablations_html(const Page& page) {
         };
         body += fmt::format("<tr{}><td>{}<td>{}{}<td class=\"w\">{}<td class=\"w\">{}</tr>\n",
                             first ? " class=\"first\"" : "", escape_html(what), stage.name,
-                            time_cell(run, stage.step), shown(stage.of_first),
+                            time_cell(page, run, stage.step), shown(stage.of_first),
                             shown(stage.of_previous));
         first = false;
       }
@@ -162,7 +159,7 @@ std::string convergence_html(const Page& page) {
           run_cell(page, run), escape_html(each.model), escape_html(c.segments.shape),
           escape_html(way_text(c.segments)),
           c.failure ? "<td class=\"bad\">failed: " + escape_html(*c.failure)
-                    : time_cell(run, each.steps_to_target.empty() ? nullptr : &c),
+                    : time_cell(page, run, each.steps_to_target.empty() ? nullptr : &c),
           shown(each.steps_to_target), shown(each.target), shown(each.metric),
           shown(last_loss_text(each)));
     }

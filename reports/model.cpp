@@ -98,6 +98,7 @@ void find_ceilings(Run& run) {
     }
   };
   for (const Case& c : run.cases) {
+    if (!run.trusts(c)) continue;
     if (c.segments.op == "peak" && c.flops_per_second()) {
       offer(c, c.segments.precision, *c.flops_per_second());
     }
@@ -162,6 +163,14 @@ std::string Run::fact(const std::string& key) const {
   const auto found = results.context.find(key);
   return found == results.context.end() ? "" : found->second;
 }
+
+bool is_packed(const Case& c) {
+  return c.segments.implementation.find("packed") != std::string::npos;
+}
+
+bool is_naive(const Case& c) { return c.segments.implementation == "naive"; }
+
+bool is_pipeline(const Case& c) { return c.segments.implementation == "handwritten_pipeline"; }
 
 bool is_framework(const Case& c) { return c.segments.implementation.starts_with("pytorch_"); }
 

@@ -87,6 +87,7 @@ struct Pair {
   std::string mode;  ///< options that both sides share, such as "cache:cold"
   double size = 0;   ///< see case_size
   bool square = false;
+  bool rival = false;  ///< the CPU has a tuned row; the naive loop alone enters no answer
   Best gpu;
   Best cpu;
   std::vector<double> log_ratios;      ///< by round, resident operands
@@ -183,11 +184,23 @@ struct Run {
   std::vector<BatchSeries> batch_series;  ///< by operation, precision, mode and name
 
   bool has_gpu_rows() const;
+  /// Whether a row's time may stand for its work: its answer was checked and right, or these are
+  /// rows of another program than `breakeven run`, which says nothing of its answers.
+  bool trusts(const Case& c) const { return results.schema == 0 || c.verified(); }
   std::string fact(const std::string& key) const;  ///< empty where unknown
 };
 
 /// Measured through a framework by tools/peers, for comparison: neither ours nor a rival in pairs.
 bool is_framework(const Case& c);
+
+/// Weights packed outside the time: another promise to the caller, so compared with no other row.
+bool is_packed(const Case& c);
+
+/// The one-thread i-j-k loop: shown as a strawman, never a rival.
+bool is_naive(const Case& c);
+
+/// Transfers are inside its time (`handwritten_pipeline`), so it is compared with no resident row.
+bool is_pipeline(const Case& c);
 
 /// One of the conv2d operations.
 bool is_convolution(const Case& c);

@@ -83,7 +83,11 @@ TEST(Ceilings, SmallStreamsAreNoMemoryBandwidth) {
 
 TEST(Ceilings, MemoryNeedsFourTimesTheCache) {
   SyntheticRun synthetic;
-  SyntheticCase row{"stream/copy/cpu/openmp/f32", 0.01, {{"bytes", 128.0 * (1 << 20)}}, 2, {}};
+  SyntheticCase row{"stream/copy/cpu/openmp/f32",
+                    0.01,
+                    {{"bytes", 128.0 * (1 << 20)}, {"error", 0}, {"tolerance", 0}},
+                    2,
+                    {}};
   synthetic.cases = {row};
   const auto sentence = [](const auto& run) { return not_measured(run).back(); };
   const auto unknown_cache = run_of(synthetic);  // 256 MiB are asked for
@@ -182,6 +186,47 @@ TEST(Pairs, CompareOneMachineOnePrecisionOneMode) {
   EXPECT_NE(run.unpaired[0].second.find("no CPU row of this precision"), std::string::npos);
 }
 
+TEST(Pairs, TheNaiveLoopAloneEntersNoAnswer) {
+  SyntheticRun synthetic;
+  synthetic.cases = {synthetic_matmul("square_64", 64, 64, 64, "cpu/naive/f32", 1),
+                     synthetic_matmul("square_64", 64, 64, 64, "gpu/cublas/f32", 500)};
+  Page page;
+  page.runs.push_back(run_of(synthetic));
+  ASSERT_EQ(page.runs[0].pairs.size(), 1u);
+  EXPECT_FALSE(page.runs[0].pairs[0].rival);
+  EXPECT_TRUE(page.runs[0].answers.empty());
+  EXPECT_NE(answer_sentence(page).find("no GPU row has a verified, tuned CPU row"),
+            std::string::npos)
+      << answer_sentence(page);
+  synthetic.cases.push_back(synthetic_matmul("square_512", 512, 512, 512, "cpu/openblas/f32", 100));
+  synthetic.cases.push_back(synthetic_matmul("square_512", 512, 512, 512, "gpu/cublas/f32", 800));
+  const auto beside = run_of(synthetic);
+  EXPECT_EQ(beside.pairs.size(), 2u);
+  EXPECT_NEAR(beside.answers.at(0).geometric_mean->value, 8, 0.2);
+  EXPECT_EQ(beside.answers.at(0).pairs.size(), 1u);
+}
+
+TEST(Pairs, TransfersInsideAreComparedWithNoResidentRow) {
+  SyntheticRun synthetic;
+  synthetic.cases = {synthetic_matmul("square_64", 64, 64, 64, "cpu/openblas/f32", 100),
+                     synthetic_matmul("square_64", 64, 64, 64, "gpu/handwritten_pipeline/f32", 50)};
+  EXPECT_TRUE(run_of(synthetic).pairs.empty());
+}
+
+TEST(Headlines, AndCeilingsAreOfCheckedRows) {
+  SyntheticRun synthetic;
+  SyntheticCase peak{"peak/fma/cpu/avx512/f32", 0.01, {{"flops", 1e9}}, 2, {}};
+  synthetic.cases = {synthetic_matmul("square_64", 64, 64, 64, "cpu/openblas/f32", 100),
+                     synthetic_matmul("square_64", 64, 64, 64, "cpu/onednn/f32", 900, 1, 1e-5),
+                     peak};
+  const auto run = run_of(synthetic);
+  ASSERT_EQ(headlines(run).size(), 1u);
+  EXPECT_EQ(headlines(run)[0].favourite->segments.implementation, "openblas");
+  EXPECT_TRUE(run.compute.empty());
+  synthetic.cases[2].counters.insert({{"error", 0}, {"tolerance", 0}});
+  EXPECT_EQ(run_of(synthetic).compute.size(), 1u);
+}
+
 // Without noise every figure follows from the synthetic times by hand.
 TEST(Pairs, RatiosEqualHandComputation) {
   SyntheticRun synthetic;
@@ -263,8 +308,8 @@ TEST(Words, TheReproducingCommandIsQuoted) {
   EXPECT_EQ(reproduce_command(run, c),
             R"(breakeven run --suite quick --filter '^matmul/a\.b/cpu/it'\''s/f32$')");
   run.results.command = R"(breakeven run --shapes '/a b/it'\''s.json' --threads 3 --rounds 2)";
-  EXPECT_TRUE(
-      reproduce_command(run, c).ends_with(R"(f32$' --shapes '/a b/it'\''s.json' --threads 3)"))
+  EXPECT_TRUE(reproduce_command(run, c).ends_with(
+      R"(f32$' --shapes '/a b/it'\''s.json' --threads 3 --rounds 2)"))
       << reproduce_command(run, c);
   run.results.schema = 0;
   EXPECT_EQ(reproduce_command(run, case_of(run, "matmul/square_64/cpu/naive/f32")),

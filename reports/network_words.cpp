@@ -95,7 +95,9 @@ std::string networks_sentence(const Run& run) {
   std::map<std::tuple<std::string, double, std::string>, std::vector<const Case*>> groups;
   for (const NetworkSum& sum : run.networks) {
     const CaseName& name = sum.total.segments;
-    if (!sum.complete() || name.device != "cpu" || name.op != "conv2d_forward") continue;
+    if (!sum.complete() || !run.trusts(sum.total) || name.device != "cpu" ||
+        name.op != "conv2d_forward")
+      continue;
     groups[{sum.network, sum.batch, name.precision}].push_back(&sum.total);
   }
   constexpr std::size_t kMostParts = 24;

@@ -50,6 +50,8 @@ function ratioText(ratio) {
   const value = formatNumber(ratio.value, 3);
   if (!(ratio.coverage > 0)) return value + 'x (no interval: one round)';
   const interval = formatNumber(ratio.low, 3) + '–' + formatNumber(ratio.high, 3);
+  // As Interval::decides() in statistics.h.
+  if (ratio.coverage < 0.9) return `can't tell (${interval}, only ${ratio.samples} rounds)`;
   return ratio.low <= 1 && ratio.high >= 1 ? `can't tell (${interval})` : `${value}x (${interval})`;
 }
 

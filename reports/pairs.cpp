@@ -13,15 +13,6 @@
 namespace breakeven {
 namespace {
 
-// Packed weights are compared with packed weights only: packing outside the time is a different
-// promise to the caller.
-bool is_packed(const Case& c) {
-  return c.segments.implementation.find("packed") != std::string::npos;
-}
-
-// The one-thread i-j-k loop: shown as a strawman, never a rival where a better row exists.
-bool is_naive(const Case& c) { return c.segments.implementation == "naive"; }
-
 // A case's rounds, to be asked again and again for the median of all but one.
 class OtherRounds {
  public:
@@ -93,11 +84,12 @@ double median_of(const RoundValues& values) {
 std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>& gpu,
                               const std::vector<const Case*>& tuned,
                               const std::vector<const Case*>& naive) {
-  // Where only the loop ran, it is the strongest CPU row there is, and it is named.
+  // Where only the loop ran, the pair names it and enters no answer.
   const auto& cpu = tuned.empty() ? naive : tuned;
   if (cpu.empty()) return std::nullopt;
   Pair pair;
   std::tie(pair.op, pair.shape, pair.precision, pair.mode) = key;
+  pair.rival = !tuned.empty();
   pair.size = case_size(*gpu.front());
   pair.square = is_square(*gpu.front());
   pair.gpu = best_by_other_rounds(gpu);
@@ -113,8 +105,11 @@ std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>
   const auto ratios = paired_log_ratios(pair.cpu.seconds, pair.gpu.every_call_seconds);
   if (!ratios.empty()) {
     pair.every_call = ratio_estimate(ratios);
-    pair.breakeven_calls = breakeven_calls(median_of(pair.cpu.seconds), median_of(pair.gpu.seconds),
-                                           median_of(pair.gpu.every_call_seconds));
+    const Interval& resident = pair.speedup.interval;
+    if (resident.decides() && resident.low > 1)
+      pair.breakeven_calls =
+          breakeven_calls(median_of(pair.cpu.seconds), median_of(pair.gpu.seconds),
+                          median_of(pair.gpu.every_call_seconds));
   }
   return pair;
 }
@@ -175,7 +170,7 @@ BaselineMeans baseline_means(const std::vector<const Pair*>& pairs) {
 void find_answers(Run& run) {
   std::map<std::tuple<std::string, std::string, std::string>, std::vector<const Pair*>> groups;
   for (const Pair& pair : run.pairs) {
-    groups[{pair.op, pair.precision, pair.mode}].push_back(&pair);
+    if (pair.rival) groups[{pair.op, pair.precision, pair.mode}].push_back(&pair);
   }
   for (auto& [key, pairs] : groups) {
     Answer answer;
@@ -253,7 +248,7 @@ Best best_by_other_rounds(const std::vector<const Case*>& candidates) {
 Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_by_size) {
   Crossover crossover;
   for (const auto& [size, ratio] : ratio_by_size) {
-    const bool has_interval = ratio.interval.coverage > 0;
+    const bool has_interval = ratio.interval.decides();
     if (has_interval && ratio.interval.high < 1) {
       crossover.cpu_wins_to = size;
       crossover.gpu_wins_from.reset();
@@ -287,7 +282,10 @@ Pairing pair_up(const std::vector<const Case*>& cases) {
   std::map<PairKey, Sides> groups;
   for (const Case* candidate : cases) {
     const Case& c = *candidate;
-    if (!c.seconds || is_packed(c) || is_framework(c) || c.segments.op == "peak") continue;
+    if (!c.seconds || is_packed(c) || is_pipeline(c) || is_framework(c) ||
+        c.segments.op == "peak") {
+      continue;
+    }
     Sides& sides = groups[pair_key(c)];
     const bool gpu = c.segments.device == "gpu";
     if (!gpu) sides.any_cpu = true;

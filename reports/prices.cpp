@@ -111,13 +111,11 @@ Prices read_prices(const std::filesystem::path& path) {
 
 void require_matches(const Prices& prices, const std::vector<Run>& runs) {
   const Place place{prices.file, ""};
+  bool used = false;
   for (std::size_t i = 0; i < prices.prices.size(); ++i) {
     const Price& price = prices.prices[i];
-    const bool any =
+    used |=
         std::any_of(runs.begin(), runs.end(), [&](const Run& run) { return matches(price, run); });
-    if (!any) {
-      place.fail(described(i, price) + " matches no device that these results have rows of");
-    }
     for (std::size_t j = 0; j < i; ++j) {
       const Price& other = prices.prices[j];
       if (other.device != price.device || other.machine.empty() != price.machine.empty()) continue;
@@ -127,6 +125,11 @@ void require_matches(const Prices& prices, const std::vector<Run>& runs) {
                                described(i, price), j));
       }
     }
+  }
+  if (!used) {
+    place.fail(described(0, prices.prices.front()) +
+               " matches no device that these results have rows of" +
+               (prices.prices.size() > 1 ? ", nor does any other" : ""));
   }
 }
 

@@ -68,7 +68,11 @@ TEST(Prices, WhatIsWrongIsNamed) {
   }
 }
 
-TEST(Prices, MustMatchADevice) {
+TEST(Prices, OneOfThemMustMatchADevice) {
+  EXPECT_EQ(mismatch(R"({"currency": "EUR", "prices": [{"device": "gpu", "per_hour": 2},
+                                                      {"device": "cpu", "per_hour": 1}]})",
+                     synthetic_cpu_run()),
+            "taken");
   const std::string gpu = entry(R"("device": "gpu", "machine": "Synthetic", "per_hour": 1)");
   EXPECT_EQ(mismatch(gpu, synthetic_gpu_run()), "taken");
   EXPECT_NE(mismatch(gpu, synthetic_cpu_run()).find("prices[0]: the price of a gpu"),

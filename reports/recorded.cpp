@@ -103,16 +103,16 @@ std::vector<std::string> recording_faults(const Results& results) {
 }
 
 fs::path recorded_path(const Results& results) {
+  const std::string suite = fact(results, "suite");  // absent where another selection was measured
   std::string machine = fact(results, "gpu.name");
   if (machine.empty()) {
     const std::string quota = fact(results, "cpu.quota");  // absent where there is none
     machine = fmt::format("{} {} cpus", fact(results, "cpu.model"),
                           quota.empty() ? fact(results, "cpu.threads") : quota);
   }
-  return fs::path(slug(machine)) /
-         fmt::format("{}-{}-{}.json", fact(results, "date").substr(0, 10),
-                     results.suite.empty() ? "selection" : slug(results.suite),
-                     slug(fact(results, "git.commit").substr(0, 10)));
+  return fs::path(slug(machine)) / fmt::format("{}-{}-{}.json", fact(results, "date").substr(0, 10),
+                                               suite.empty() ? "selection" : slug(suite),
+                                               slug(fact(results, "git.commit").substr(0, 10)));
 }
 
 json without_host(json document) {

@@ -49,10 +49,12 @@ std::vector<std::string> shell_split(const std::string& command) {
 
 // What a run was given that decides which cases there are and how they run.
 std::string same_options(const std::string& command) {
+  static const std::set<std::string_view> kKept = {"--shapes", "--threads", "--rounds", "--seed",
+                                                   "--case-timeout"};
   const std::vector<std::string> words = shell_split(command);
   std::string text;
   for (std::size_t i = 0; i + 1 < words.size(); ++i) {
-    if (words[i] != "--shapes" && words[i] != "--threads") continue;
+    if (!kKept.contains(words[i])) continue;
     text += fmt::format(" {} {}", words[i], shell_word(words[i + 1]));
     ++i;
   }

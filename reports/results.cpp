@@ -212,9 +212,6 @@ void read_remarks(const json& remarks, const Place& place, Results& results) {
     results.stopping.push_back(std::move(stopping));
   }
   if (remarks.contains("command")) results.command = text_at(remarks, "command", place);
-  if (const auto plan = remarks.find("plan"); plan != remarks.end() && plan->contains("suite")) {
-    results.suite = text_at(*plan, "suite", place.at("plan"));
-  }
 }
 
 // Of another program's file of that key, nothing.

@@ -88,7 +88,6 @@ struct Results {
   std::vector<Stopping> stopping;
   std::vector<ProcessConditions> processes;  ///< empty in files of others than the gate
   std::string command;                       ///< that wrote the file; empty where unknown
-  std::string suite;  ///< that was measured; empty where another selection was
 };
 
 /// A row's name without what Google Benchmark appends to it (/iterations:N /repeats:N /min_time:X

@@ -134,7 +134,10 @@ std::vector<Headline> headlines(const Run& run) {
     if (name.op == "peak") return;
     std::vector<const Case*> candidates;
     for (const Case& c : cases) {
-      if (is_framework(c) || !rate_of_case(c) || !moves_memory(run, c)) continue;
+      if (!run.trusts(c) || is_framework(c) || is_pipeline(c) || !rate_of_case(c) ||
+          !moves_memory(run, c)) {
+        continue;
+      }
       if (options_text(c.segments, {"launch"}).empty()) candidates.push_back(&c);
     }
     if (candidates.empty()) return;
@@ -186,6 +189,9 @@ std::string ratio_text(const Estimate& ratio) {
   if (!(ratio.interval.coverage > 0)) return fmt::format("{}x (no interval: one round)", value);
   const std::string interval = fmt::format("{}–{}", format_number(ratio.interval.low, 3),
                                            format_number(ratio.interval.high, 3));
+  if (!ratio.interval.decides()) {
+    return fmt::format("can't tell ({}, only {} rounds)", interval, ratio.samples);
+  }
   if (ratio.interval.low <= 1 && ratio.interval.high >= 1) {
     return fmt::format("can't tell ({})", interval);
   }
@@ -229,10 +235,11 @@ std::string answer_sentence(const Page& page) {
       continue;
     }
     std::string text =
-        prefix + (run.has_gpu_rows()
-                      ? "No speedup was measured here: no GPU row has a verified CPU row of the "
-                        "same shape, precision and mode."
-                      : fmt::format("No speedup was measured here ({}).", gpu_absence(run)));
+        prefix +
+        (run.has_gpu_rows()
+             ? "No speedup was measured here: no GPU row has a verified, tuned CPU row of the "
+               "same shape, precision and mode."
+             : fmt::format("No speedup was measured here ({}).", gpu_absence(run)));
     std::vector<std::string> reached;
     for (const Headline& best : headlines(run)) {
       if (best.op == "stream" || best.device != "cpu" || !in_lead(best.op)) continue;

@@ -9,6 +9,10 @@ PANEL = "#controls [aria-expanded]"
 
 
 def expect(found, wanted, what):
+    if found != wanted and isinstance(wanted, dict) and isinstance(found, dict):
+        differ = [key for key in wanted.keys() | found.keys() if found.get(key) != wanted.get(key)]
+        key = min(differ, key=str)
+        expect(found.get(key), wanted.get(key), f"{what}: {len(differ)} differ, first {key}")
     if found != wanted:
         raise AssertionError(f"{what}: {found!r} instead of {wanted!r}")
 

@@ -88,7 +88,10 @@ def time_text(seconds):
 
 def ratio_text(logs):
     value, low, high = estimate(logs)
-    interval = f"({number(low, 3)}–{number(high, 3)})"
+    interval = f"{number(low, 3)}–{number(high, 3)}"
+    if 1 - 2 / 2 ** len(logs) < 0.9:  # what the widest interval of so few rounds covers
+        return f"can't tell ({interval}, only {len(logs)} rounds)"
+    interval = f"({interval})"
     return f"can't tell {interval}" if low <= 1 <= high else f"{number(value, 3)}x {interval}"
 
 
