@@ -118,7 +118,8 @@ TEST(Hundredfold, TheStrongestCpuRowDecides) {
 TEST(Hundredfold, QuartilesLieBetweenOrderStatistics) {
   SyntheticRun run = squares({{64, 2}, {128, 4}, {256, 6}, {512, 8}, {1024, 20}});
   run.noise = 0;
-  const auto& line = judged(2, run).judgement.table.at(1);
+  const Judged spread = judged(2, run);
+  const auto& line = spread.judgement.table.at(1);
   EXPECT_EQ(line.at(1), "5");
   EXPECT_EQ(line.at(3), "4.00x");
   EXPECT_EQ(line.at(4), "6.00x");

@@ -35,7 +35,7 @@ std::string number(double value) {
 
 /// A name with its middle left out where it is too long: both ends tell rows apart.
 std::string fitted(const std::string& name) {
-  const std::string text = shortened(name, kNameLength * 100);
+  std::string text = shortened(name, kNameLength * 100);
   std::vector<std::size_t> starts;  // of code points
   for (std::size_t i = 0; i < text.size(); ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) starts.push_back(i);
