@@ -102,6 +102,7 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
       const bool part = is_training(op) && !op.starts_with("training_step_");
       if (op != "stream" && !part) add(threads_chart(run, styles, op, precision), op, precision);
     }
+    for (const std::string& device : devices) add(precision_chart(run, device), "", "", device);
     for (Chart& chart : training_charts(run)) charts.push_back(std::move(chart));
   }
   // Names from different files may look alike once they are made safe.

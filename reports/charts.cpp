@@ -265,7 +265,9 @@ std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std
                                  const std::string& precision) {
   auto cases = default_cases(run, op, precision);
   std::erase_if(cases, [](const Case* c) { return !c->share_of_ceiling; });
-  if (cases.empty()) return std::nullopt;
+  std::set<std::string> ceilings;
+  for (const Case* c : cases) ceilings.insert(c->ceiling);
+  if (ceilings.size() < 2) return std::nullopt;
   Plot plot;
   const MarkCount count = add_series(plot, styles, cases, share_point);
   const char* ceiling = streams(op) ? "memory bandwidth" : "peak";

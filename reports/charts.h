@@ -43,7 +43,8 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer);
 std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, const std::string& op,
                                       const std::string& precision);
 
-/// Share of the measured ceiling against size.
+/// Share of the measured ceiling against size, where rows have different ones (those of a CPU and
+/// those of a GPU): of a single one the throughput's chart says the same.
 std::optional<Chart> share_chart(const Run& run, const Styles& styles, const std::string& op,
                                  const std::string& precision);
 
@@ -66,6 +67,9 @@ inline constexpr std::size_t kMostArrows = 100;
 std::optional<Chart> before_after_chart(const Run& before, const Run& after,
                                         const std::string& device);
 
+/// charts_precision.cpp: times as fast as f32 against error, a marker for each work of all_work().
+std::optional<Chart> precision_chart(const Run& run, const std::string& device);
+
 /// Speed relative to one thread, for shapes that were measured at several thread counts.
 std::optional<Chart> threads_chart(const Run& run, const Styles& styles, const std::string& op,
                                    const std::string& precision);
@@ -87,8 +91,6 @@ inline constexpr std::size_t kMostChartKinds = 100;
 
 /// " More than 100 …" where a run has more, so that the page can say so; else empty.
 std::string charts_left_out(const std::vector<Run>& runs);
-
-/// All of them in the order of the page.
 
 /// html_changes.cpp: forest plots of a verdict's rows, those that aren't EQUIVALENT first.
 std::vector<Chart> verdict_charts(const GateVerdict& verdict);

@@ -65,11 +65,11 @@ std::string BatchSweep::text() const {
                   stops.back().batch, gain ? ratio_text(*gain) : "by what no round tells");
   if (!saturated) return text + ", saturation can't be told";
   const Stop& stop = stops[*saturated];
+  if (*saturated + 1 == stops.size()) return text + ", not saturated below the largest";
   text += fmt::format(", saturated at batch {:.0f}", stop.batch);
   if (const auto share = stop.best.favourite().share_of_ceiling) {
     text += fmt::format(" ({} of measured peak)", format_percent(*share));
   }
-  if (*saturated + 1 == stops.size()) text += ", the largest measured";
   return text;
 }
 
@@ -141,8 +141,15 @@ void add_lines(std::vector<std::vector<std::string>>& table, const char* device,
         {device, sweep.name,
          fmt::format("{:.0f}–{:.0f}", sweep.stops.front().batch, sweep.stops.back().batch),
          sweep.gain ? ratio_text(*sweep.gain) : "–",
-         at == nullptr ? "can't tell" : fmt::format("{:.0f}", sweep.stops[*sweep.saturated].batch),
+         at == nullptr ? "can't tell"
+         : *sweep.saturated + 1 == sweep.stops.size()
+             ? "not below the largest"
+             : fmt::format("{:.0f}", sweep.stops[*sweep.saturated].batch),
          at != nullptr && at->share_of_ceiling ? format_percent(*at->share_of_ceiling) : "–"});
+  }
+  if (sweeps.size() > kMostLines) {
+    table.push_back(
+        {device, fmt::format("{} more sweeps", sweeps.size() - kMostLines), "", "", "", ""});
   }
 }
 

@@ -147,30 +147,4 @@ Judgement no_gpu(const Run& run, const std::string& cpu_alone,
   return judgement;
 }
 
-std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast) {
-  const std::vector<double> ratios = paired_log_ratios(slow, fast);
-  if (ratios.empty()) return std::nullopt;
-  return ratio_estimate(ratios);
-}
-
-std::vector<Work> all_work(const Run& run) {
-  std::map<std::tuple<std::string, std::string, std::string>, Work> work;
-  for (const Case& c : run.cases) {
-    const CaseName& name = c.segments;
-    if (!c.verified() || is_framework(c) || name.op == "peak" || name.op == "stream" ||
-        name.op.starts_with("convergence_") || is_packed(c) || is_naive(c) || is_pipeline(c)) {
-      continue;
-    }
-    const std::string mode = options_text(name, {"threads", "launch"});
-    Work& entry = work[{name.op, name.shape, mode}];
-    entry.op = name.op;
-    entry.shape = name.shape;
-    entry.mode = mode;
-    (name.device == "gpu" ? entry.gpu : entry.cpu)[name.precision].push_back(&c);
-  }
-  std::vector<Work> list;
-  for (auto& [key, entry] : work) list.push_back(std::move(entry));
-  return list;
-}
-
 }  // namespace breakeven

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "reports/claims.h"
+#include "reports/work.h"
 
 namespace breakeven {
 
@@ -75,21 +76,5 @@ void add_pairs(Judgement& judgement, const Run& run, const std::vector<const Pai
 /// already.
 Judgement no_gpu(const Run& run, const std::string& cpu_alone,
                  const std::vector<Evidence>& evidence = {});
-
-/// Seconds of `slow` over those of `fast`, by paired rounds; absent where no round has both.
-std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast);
-
-/// Work that several implementations did: the best by the other rounds, by device and precision.
-struct Work {
-  std::string op;
-  std::string shape;
-  std::string mode;
-  std::map<std::string, std::vector<const Case*>> gpu;  ///< by precision
-  std::map<std::string, std::vector<const Case*>> cpu;
-};
-
-/// Verified rows of ours, neither naive nor packed nor peak nor stream nor with transfers inside,
-/// by what they compute.
-std::vector<Work> all_work(const Run& run);
 
 }  // namespace breakeven

@@ -15,61 +15,41 @@ namespace {
 
 constexpr std::array<const char*, 5> kNarrow = {"tf32", "bf16", "f16", "fp8", "int8"};
 
-/// f32 over a narrower precision on the same work and device.
-struct Gain {
-  const Work* work;
-  std::string precision;
-  const Case* wide;
-  const Case* narrow;
-  double flops;
-  Estimate ratio;
+std::string gain_text(const PrecisionGain& gain) {
+  const Work& work = *gain.work;
+  return fmt::format("{} {}{}: {} {} as fast as f32, error {} against {}", work.op, work.shape,
+                     work.mode.empty() ? "" : " " + work.mode, gain.precision,
+                     ratio_text(gain.ratio),
+                     format_scientific(gain.other->counter("error").value_or(0)),
+                     format_scientific(gain.f32->counter("error").value_or(0)));
+}
 
-  std::string text() const {
-    return fmt::format("{} {}{}: {} {} as fast as f32, error {} against {}", work->op, work->shape,
-                       work->mode.empty() ? "" : " " + work->mode, precision, ratio_text(ratio),
-                       format_scientific(narrow->counter("error").value_or(0)),
-                       format_scientific(wide->counter("error").value_or(0)));
-  }
-};
-
-std::vector<Gain> gains_of(const std::vector<Work>& all,
-                           std::map<std::string, std::vector<const Case*>> Work::*device) {
-  std::vector<Gain> gains;
-  for (const Work& work : all) {
-    const auto& rows = work.*device;
-    const auto wide = rows.find("f32");
-    if (wide == rows.end()) continue;
-    const Best f32 = best_by_other_rounds(wide->second);
-    for (const char* precision : kNarrow) {
-      const auto narrow = rows.find(precision);
-      if (narrow == rows.end()) continue;
-      const Best best = best_by_other_rounds(narrow->second);
-      const auto ratio = times_as_fast(f32.seconds, best.seconds);
-      if (!ratio) continue;
-      gains.push_back({&work, precision, &f32.favourite(), &best.favourite(),
-                       f32.favourite().counter("flops").value_or(0), *ratio});
-    }
-  }
+std::vector<PrecisionGain> narrow_gains(
+    const std::vector<Work>& all, std::map<std::string, std::vector<const Case*>> Work::*device) {
+  std::vector<PrecisionGain> gains = precision_gains(all, device);
+  std::erase_if(gains, [](const PrecisionGain& gain) {
+    return std::find(kNarrow.begin(), kNarrow.end(), gain.precision) == kNarrow.end();
+  });
   return gains;
 }
 
 // Of each precision the lowest and the highest gain, never a mean.
-std::string by_precision(const std::vector<Gain>& gains) {
+std::string by_precision(const std::vector<PrecisionGain>& gains) {
   std::vector<std::string> parts;
   for (const char* precision : kNarrow) {
-    const Gain* low = nullptr;
-    const Gain* high = nullptr;
+    const PrecisionGain* low = nullptr;
+    const PrecisionGain* high = nullptr;
     double error = 0;
     std::size_t count = 0;
-    for (const Gain& gain : gains) {
+    for (const PrecisionGain& gain : gains) {
       if (gain.precision != precision) continue;
       ++count;
-      error = std::max(error, gain.narrow->counter("error").value_or(0));
+      error = std::max(error, gain.other->counter("error").value_or(0));
       if (low == nullptr || gain.ratio.value < low->ratio.value) low = &gain;
       if (high == nullptr || gain.ratio.value > high->ratio.value) high = &gain;
     }
     if (low == nullptr) continue;
-    const auto at = [](const Gain& gain) {
+    const auto at = [](const PrecisionGain& gain) {
       return fmt::format("{} in {} {}", ratio_text(gain.ratio), gain.work->op, gain.work->shape);
     };
     parts.push_back(
@@ -80,13 +60,13 @@ std::string by_precision(const std::vector<Gain>& gains) {
   return joined_parts(parts);
 }
 
-std::vector<Evidence> evidence_of(const Run& run, std::vector<Gain> gains) {
-  std::sort(gains.begin(), gains.end(), [](const Gain& a, const Gain& b) {
-    return std::tuple(b.ratio.value, a.narrow->name) < std::tuple(a.ratio.value, b.narrow->name);
+std::vector<Evidence> evidence_of(const Run& run, std::vector<PrecisionGain> gains) {
+  std::sort(gains.begin(), gains.end(), [](const PrecisionGain& a, const PrecisionGain& b) {
+    return std::tuple(b.ratio.value, a.other->name) < std::tuple(a.ratio.value, b.other->name);
   });
   std::vector<Evidence> list;
-  for (const Gain& gain : gains)
-    list.push_back(evidence(run, gain.text(), {gain.narrow, gain.wide}));
+  for (const PrecisionGain& gain : gains)
+    list.push_back(evidence(run, gain_text(gain), {gain.other, gain.f32}));
   return list;
 }
 
@@ -95,8 +75,8 @@ std::vector<Evidence> evidence_of(const Run& run, std::vector<Gain> gains) {
 Judgement judge_tensor_cores(const ClaimInput& input) {
   const Run& run = input.run;
   const std::vector<Work> all = all_work(run);
-  const std::vector<Gain> on_gpu = gains_of(all, &Work::gpu);
-  const std::vector<Gain> on_cpu = gains_of(all, &Work::cpu);
+  const std::vector<PrecisionGain> on_gpu = narrow_gains(all, &Work::gpu);
+  const std::vector<PrecisionGain> on_cpu = narrow_gains(all, &Work::cpu);
   std::string cpu = by_precision(on_cpu);
   if (!cpu.empty()) cpu = "times as fast as f32 (across precisions, no speedup): " + cpu;
   std::vector<Evidence> cpu_rows = evidence_of(run, on_cpu);
@@ -107,7 +87,8 @@ Judgement judge_tensor_cores(const ClaimInput& input) {
         "No work has verified GPU rows in f32 and in tf32, bf16, f16, fp8 or int8.";
   } else {
     Sweep sweep;
-    for (const Gain& gain : on_gpu) sweep.add(gain.flops, gain.ratio);
+    for (const PrecisionGain& gain : on_gpu)
+      sweep.add(gain.f32->counter("flops").value_or(0), gain.ratio);
     rule(judgement, sweep, flops_place);
     judgement.sentence =
         fmt::format("Faster than f32 on the GPU, across precisions and so no speedup: {}. {}.",

@@ -118,6 +118,14 @@ std::string figure_html(const Chart& chart) {
       escape_html(chart.caption), chart.svg);
 }
 
+std::string charts_of(const Page& page, const std::string& section) {
+  std::string out;
+  for (const Chart& chart : page.charts) {
+    if (chart.section == section) out += figure_html(chart);
+  }
+  return out.empty() ? "" : "<div class=\"charts\">\n" + out + "</div>\n";
+}
+
 std::string sizes_html(const Case& c) {
   const std::string text = is_convolution(c) ? dimension_text(c) : "";
   return text.empty() ? "" : " <small>" + escape_html(text) + "</small>";
@@ -127,13 +135,13 @@ std::string case_id(const Run& run, const Case& c) {
   return fmt::format("r{}-{}", run.label, &c - run.cases.data());
 }
 
-std::string error_html(const Case& c) {
+std::string error_text(const Case& c) {
   const auto error = c.counter("error");
   const auto tolerance = c.counter("tolerance");
   if (!error && !tolerance) return "";
   if (!error) return "limit " + format_scientific(*tolerance);
   if (!tolerance) return format_scientific(*error);
-  return fmt::format("{} {} {}", format_scientific(*error), *error <= *tolerance ? "≤" : "&gt;",
+  return fmt::format("{} {} {}", format_scientific(*error), *error <= *tolerance ? "≤" : ">",
                      format_scientific(*tolerance));
 }
 

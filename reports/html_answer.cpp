@@ -27,8 +27,7 @@ constexpr const char* kMeanMethod =
     "only CPU row is the naive loop enters no mean.";
 constexpr const char* kHeadlineMethod =
     "Rates: at each shape the fastest implementation, chosen on the other rounds than the one "
-    "reported; "
-    "of these the shape with the highest rate at the median over rounds.";
+    "reported; of these the shape with the highest rate at the median over rounds.";
 
 std::string extreme_html(const Run& run, const Pair* pair) {
   return fmt::format(
@@ -77,17 +76,19 @@ std::string figures_html(const Page& page, const Run& run, const std::vector<Hea
                        trace_html(page, run, rows));
   }
   for (const Headline& best : best_rows) {
-    if (!listing.takes()) continue;
+    // A card's figure leads to its row, whose detail has samples and command, where rows unfold.
+    if (rows_unfold(page) || !listing.takes()) continue;
     out +=
         fmt::format("<details><summary>{} {} on the {}: {}</summary>\n{}</details>\n",
                     escape_html(best.op), escape_html(best.precision), escape_html(best.device),
                     rate_text(best.op, best.per_second), trace_html(page, run, {best.favourite}));
   }
-  if (out.empty()) return "";
+  if (run.answers.empty() && best_rows.empty()) return "";
   return "<details><summary>The rows, the method and the command behind every figure "
          "here</summary>\n<div class=\"trace\"><p>" +
-         std::string(kMeanMethod) + "</p>\n<p>" + kHeadlineMethod + "</p>\n" + out + "</div>" +
-         listing.note("figures") + "</details>\n";
+         std::string(kMeanMethod) + "</p>\n<p>" + kHeadlineMethod +
+         (rows_unfold(page) ? " Each leads to its row, with all samples and the command." : "") +
+         "</p>\n" + out + "</div>" + listing.note("figures") + "</details>\n";
 }
 
 std::string speedups_html(const Page& page, const Run& run) {
@@ -204,6 +205,11 @@ std::string missing_html(const Page& page, const Run& run) {
 std::string answer_html(const Page& page) {
   std::string out =
       fmt::format("<p class=\"lead\">{}</p>\n", escape_html(answer_sentence(page), kMostOfLead));
+  out += "<aside id=\"limits\"><h3>Before you believe a number</h3><ul>\n";
+  for (const std::string& limitation : limitations(page)) {
+    out += fmt::format("<li>{}</li>\n", escape_html(limitation));
+  }
+  out += "</ul></aside>\n";
   for (const Run& run : page.runs) {
     out += run_heading(run);
     if (!run.answers.empty()) out += speedups_html(page, run);
@@ -211,11 +217,7 @@ std::string answer_html(const Page& page) {
     out += headlines_html(page, run, best_rows);
     out += figures_html(page, run, best_rows);
   }
-  out += "<aside id=\"limits\"><h3>Before you believe a number</h3><ul>\n";
-  for (const std::string& limitation : limitations(page)) {
-    out += fmt::format("<li>{}</li>\n", escape_html(limitation));
-  }
-  out += "</ul></aside>\n<h3 id=\"machine\">Machine</h3>\n";
+  out += "<h3 id=\"machine\">Machine</h3>\n";
   for (const Run& run : page.runs)
     out += run_heading(run) + machine_html(run) + ceilings_html(page, run);
   out += "<h3 id=\"missing\">What was not measured</h3>\n";

@@ -19,14 +19,6 @@
 namespace breakeven {
 namespace {
 
-std::string charts_of(const Page& page, const std::string& section) {
-  std::string out;
-  for (const Chart& chart : page.charts) {
-    if (chart.section == section) out += figure_html(chart);
-  }
-  return out.empty() ? "" : "<div class=\"charts\">\n" + out + "</div>\n";
-}
-
 std::string no_gpu(const Page& page) {
   for (const Run& run : page.runs) {
     if (run.has_gpu_rows()) {

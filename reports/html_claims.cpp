@@ -52,7 +52,6 @@ std::string prose_html(const std::string& text) {
 const char* css_class(Ruling ruling) {
   switch (ruling) {
     case Ruling::holds:
-      return "v1";
     case Ruling::holds_from:
       return "v1";
     case Ruling::does_not_hold:

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "reports/html_parts.h"
 #include "reports/svg.h"
@@ -111,7 +112,8 @@ class Sparkline {
 
   const Told& told_;
   std::size_t first_;
-  double low_ = INFINITY, high_ = -INFINITY;
+  double low_ = std::numeric_limits<double>::infinity();
+  double high_ = -std::numeric_limits<double>::infinity();
 };
 
 std::string change_html(const MachineHistory& machine, const RowChange& change) {

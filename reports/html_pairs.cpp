@@ -63,9 +63,12 @@ std::string baselines_html(const Page& page) {
   for (const Run& run : page.runs) {
     for (const Answer& answer : run.answers) {
       const BaselineMeans& means = answer.baselines;
-      if (!means.naive && !means.one_thread) continue;  // nothing beside all cores
+      const bool any = std::any_of(answer.pairs.begin(), answer.pairs.end(), [](const Pair* pair) {
+        return pair->naive || pair->one_thread;
+      });
+      if (!any) continue;  // nothing beside all cores
       const auto cell = [](const std::optional<Estimate>& mean) {
-        return "<td class=\"w\">" + (mean ? escape_html(ratio_text(*mean)) : "not measured");
+        return "<td class=\"w\">" + (mean ? escape_html(ratio_text(*mean)) : "–");
       };
       if (!listing.takes()) continue;
       std::string pairs;
@@ -77,11 +80,11 @@ std::string baselines_html(const Page& page) {
       if (means.pairs.size() > kMostNamedPairs) {
         pairs += fmt::format(" and {} more", means.pairs.size() - kMostNamedPairs);
       }
-      rows += fmt::format("<tr><td>{}{}{}<td>{}{}{}{}{}<td>{}</tr>\n", run_cell(page, run),
-                          escape_html(answer.op),
-                          answer.mode.empty() ? "" : " " + escape_html(answer.mode),
-                          escape_html(answer.precision), cell(means.naive), cell(means.one_thread),
-                          cell(means.all_cores), cell(means.strongest), pairs);
+      rows += fmt::format(
+          "<tr><td>{}{}{}<td>{}{}{}{}{}<td>{}</tr>\n", run_cell(page, run), escape_html(answer.op),
+          answer.mode.empty() ? "" : " " + escape_html(answer.mode), escape_html(answer.precision),
+          cell(means.naive), cell(means.one_thread), cell(means.all_cores), cell(means.strongest),
+          pairs.empty() ? "no pair has all of them" : pairs);
     }
   }
   if (rows.empty()) {

@@ -55,8 +55,10 @@ std::string networks_html(const Page& page);
 // html_training.cpp
 std::string training_html(const Page& page);
 
-// html_tables.cpp
+// html_precision.cpp
 std::string precision_html(const Page& page);
+
+// html_energy.cpp
 std::string energy_html(const Page& page);
 
 // html_claims.cpp
@@ -95,6 +97,9 @@ std::string facets(const std::string& run, const std::string& op, const std::str
 /// A chart with its caption.
 std::string figure_html(const Chart& chart);
 
+/// All charts of a section; "" where it has none.
+std::string charts_of(const Page& page, const std::string& section);
+
 /// " <small>n16 64x56x56 -&gt; 64, 3x3</small>" of a convolution; empty for others, whose names or
 /// places say enough.
 std::string sizes_html(const Case& c);
@@ -121,7 +126,8 @@ std::string trace_html(const Page& page, const Run& run, const std::vector<const
 /// "<p class=none>…</p>": what is missing.
 std::string absent(const std::string& sentence);
 
-/// The error with its limit, as in "3.1e-7 ≤ 1.2e-5"; empty where neither was measured.
-std::string error_html(const Case& c);
+/// The error with its limit, as in "3.1e-7 ≤ 1.2e-5"; empty where neither was measured. Not
+/// escaped.
+std::string error_text(const Case& c);
 
 }  // namespace breakeven

@@ -16,6 +16,15 @@ namespace {
 // Cases whose samples are drawn, not only listed: a drawing costs as much as twenty samples.
 constexpr std::size_t kMostStrips = 250;
 
+// Samples of a page that are listed as text; of more a round's median is, and the page's script
+// puts the samples in its place from the embedded data when a row is unfolded.
+constexpr std::size_t kMostSamples = 10'000;
+
+struct Shown {
+  bool strips;
+  bool samples;
+};
+
 struct Unit {
   double factor;
   const char* name;
@@ -59,16 +68,16 @@ std::string strip_svg(const Case& c) {
       dashes, 4 + x(c.seconds->value));
 }
 
-std::string samples_html(const Case& c) {
+std::string times_html(const Case& c, bool samples) {
   const Unit unit = unit_of(c.seconds->value);
-  std::string out = fmt::format("<pre>{}\n", unit.name);
+  std::string out = fmt::format("<pre>{}", unit.name);
   for (const Round& round : c.rounds) {
-    out += fmt::format("{} {}:", round.number,
-                       round.process ? fmt::format("{}", *round.process) : "–");
-    for (const double seconds : round.seconds) {
-      out += " " + format_number(seconds * unit.factor);
+    if (!samples) {
+      out += " " + format_number(round.median_seconds * unit.factor);
+      continue;
     }
-    out += "\n";
+    out += fmt::format("\n{}:", round.number);
+    for (const double seconds : round.seconds) out += " " + format_number(seconds * unit.factor);
   }
   return out + "</pre>";
 }
@@ -88,7 +97,12 @@ std::string remarks_html(const Case& c) {
       add(fmt::format("{} {}", part.name, format_seconds(*seconds)));
     }
   }
-  if (const std::string error = error_html(c); !error.empty()) add("error " + error);
+  const std::string method = c.text("verify_method");
+  const std::string error = escape_html(error_text(c));
+  if (!error.empty()) {
+    add("error " + error + (method.empty() ? "" : " (" + escape_html(method) + ")"));
+  }
+  if (const auto bytes = c.counter("peak_bytes")) add("peak memory " + format_bytes(*bytes));
   if (const auto clock = c.counter("clock_mhz")) add(format_number(*clock) + " MHz");
   if (const auto throttled = c.counter("throttled"); throttled && *throttled > 0) {
     add("throttled");
@@ -98,16 +112,22 @@ std::string remarks_html(const Case& c) {
     if (c.stopping->half_width) stop += ", ± " + format_percent(*c.stopping->half_width);
     add(stop);
   }
-  for (const auto& [key, text] : c.texts) add(escape_html(key) + ": " + escape_html(text));
+  for (const auto& [key, text] : c.texts) {
+    if (key == "verify_method" && !error.empty()) continue;  // said with the error
+    // The shape's name holds its layer and its network.
+    if ((key == "layer" || key == "network") && c.segments.shape.find(text) != std::string::npos)
+      continue;
+    add((key == "label" ? "" : escape_html(key) + ": ") + escape_html(text));
+  }
   return out.empty() ? "" : "<p>" + out + "</p>";
 }
 
-std::string detail_html(const Run& run, const Case& c, bool strips) {
+std::string detail_html(const Run& run, const Case& c, Shown shown) {
   std::string out = fmt::format("<details id=\"{}\"><summary><code>{}</code> {}</summary>\n",
                                 case_id(run, c), escape_html(c.name, kMostOfName),
                                 c.seconds ? format_seconds(c.seconds->value) : "failed");
   if (c.seconds) {
-    out += (strips ? strip_svg(c) : "") + samples_html(c);
+    out += (shown.strips ? strip_svg(c) : "") + times_html(c, shown.samples);
   } else {
     out += fmt::format("<p class=\"bad\">{} ({} {} failed; no time is shown)</p>",
                        escape_html(*c.failure), c.failed_rows, c.failed_rows == 1 ? "row" : "rows");
@@ -125,15 +145,26 @@ std::string rows_html(const Page& page) {
                     "sample is embedded in this file.",
                     with_commas(case_count(page))));
   }
-  const bool strips = case_count(page) <= kMostStrips;
-  std::string out = fmt::format(
-      "<p>Every sample in the order in which it was taken{}, and the command that measures the row "
-      "again. Each line of samples begins with the number of its round and of its process.{}</p>\n",
-      strips ? ", the strip of all samples with the median marked" : "",
-      strips ? ""
-             : fmt::format(" Strips of the samples are drawn for up to {} cases.", kMostStrips));
+  std::size_t samples = 0;
   for (const Run& run : page.runs) {
-    for (const Case& c : run.cases) out += detail_html(run, c, strips);
+    for (const Case& c : run.cases) samples += c.samples();
+  }
+  const Shown shown{case_count(page) <= kMostStrips, samples <= kMostSamples};
+  std::string out =
+      shown.samples
+          ? "<p>Every sample in the order in which it was taken, each line beginning with the "
+            "number of its round"
+          : "<p data-medians>The medians of the rounds in order; where scripts run, all samples "
+            "(of "
+            "which there are too many to list them twice: they are in the raw data below)";
+  out += fmt::format("{}; and the command that measures the row again.{}</p>\n",
+                     shown.strips ? "; the strip of all samples with the median marked" : "",
+                     shown.strips ? ""
+                                  : fmt::format(" Strips of the samples are drawn for up to {} "
+                                                "cases.",
+                                                kMostStrips));
+  for (const Run& run : page.runs) {
+    for (const Case& c : run.cases) out += detail_html(run, c, shown);
   }
   return out;
 }

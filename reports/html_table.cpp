@@ -25,7 +25,7 @@ std::string table_row(const Page& page, const Run& run, const Case& c) {
                      escape_html(name.implementation), escape_html(name.precision),
                      escape_html(options_text(name, {"threads"})));
   if (!c.seconds) {
-    const std::string error = error_html(c);
+    const std::string error = escape_html(error_text(c));
     return out + fmt::format("<td><td class=\"bad\" colspan=\"4\">failed: {}<td>{}<td></tr>\n",
                              escape_html(*c.failure), error);
   }
@@ -37,8 +37,9 @@ std::string table_row(const Page& page, const Run& run, const Case& c) {
                          ? format_seconds_interval(time.interval.low, time.interval.high)
                          : "");
   out += fmt::format("<td>{}<td>{}<td>{}<td>{} × {}</tr>\n", rate ? rate_text(name.op, *rate) : "",
-                     c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "", error_html(c),
-                     c.rounds.size(), (c.samples() + c.rounds.size() - 1) / c.rounds.size());
+                     c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "",
+                     escape_html(error_text(c)), c.rounds.size(),
+                     (c.samples() + c.rounds.size() - 1) / c.rounds.size());
   return out;
 }
 

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -117,6 +119,43 @@ TEST(Html, SamplesStandInTheOrderOfTheFile) {
   EXPECT_TRUE(holds(rows_html(page), "7.000 5.000 9.000 6.000"));
 }
 
+// Of a counter or text in the raw data, null where the case has none.
+nlohmann::json kind_value(const nlohmann::json& raw, const nlohmann::json& kind,
+                          std::size_t index) {
+  std::size_t place = index;
+  if (kind.contains("cases")) {
+    const auto& cases = raw["case_lists"].at(kind["cases"].get<std::size_t>());
+    place = static_cast<std::size_t>(std::find(cases.begin(), cases.end(), index) - cases.begin());
+    if (place == cases.size()) return nullptr;
+  }
+  const auto& value = kind["value"].at(place);
+  return kind.contains("text") ? kind["text"].at(value.get<std::size_t>()) : value;
+}
+
+TEST(Html, RawDataHoldsEveryCounterAndText) {
+  const Page page = page_of({synthetic_gpu_run()});
+  const auto data = nlohmann::json::parse(raw_data_json(page));
+  const auto& raw = data["runs"][0]["cases"];
+  std::size_t sparse = 0;
+  for (std::size_t i = 0; i < page.runs[0].cases.size(); ++i) {
+    const Case& c = page.runs[0].cases[i];
+    for (const auto& [key, kind] : raw["counters"].items()) {
+      const auto value = kind_value(raw, kind, i);
+      ASSERT_EQ(value.is_null(), !c.counter(key)) << c.name << " " << key;
+      if (!value.is_null()) {
+        EXPECT_NEAR(value.get<double>(), *c.counter(key), 1e-5 * std::abs(*c.counter(key)));
+      }
+      sparse += kind.contains("cases") ? 1 : 0;
+    }
+    for (const auto& [key, kind] : raw["texts"].items()) {
+      const auto value = kind_value(raw, kind, i);
+      EXPECT_EQ(value.is_null() ? "" : value.get<std::string>(), c.text(key)) << c.name << key;
+    }
+    EXPECT_EQ(raw["counters"].contains("error"), true);
+  }
+  EXPECT_GT(sparse, 0u);
+}
+
 TEST(Html, ErrorRowsShowReasonAndLimitButNoTime) {
   const Page page = page_of({synthetic_cpu_run()});
   const std::string html = render_html(page);
@@ -137,10 +176,10 @@ TEST(Html, ErrorRowsShowReasonAndLimitButNoTime) {
   const auto data = nlohmann::json::parse(raw_data_json(page));
   const auto& cases = data["runs"][0]["cases"];
   for (std::size_t i = 0; i < cases["name"].size(); ++i) {
-    EXPECT_EQ(cases["failure"][i].is_null(), !cases["nanoseconds"][i].empty());
+    EXPECT_EQ(cases["failure"][i].is_null(), !cases["samples"][i].empty());
     if (!cases["failure"][i].is_null()) {
-      EXPECT_TRUE(cases["counters"]["prepare_seconds"][i].is_null());
-      EXPECT_EQ(cases["counters"]["error"][i], 0.37);
+      EXPECT_TRUE(kind_value(cases, cases["counters"]["prepare_seconds"], i).is_null());
+      EXPECT_EQ(kind_value(cases, cases["counters"]["error"], i), 0.37);
     }
   }
 }
@@ -155,8 +194,9 @@ TEST(Html, RawDataHoldsEverySample) {
     EXPECT_EQ(cases["name"][i], c.name);
     for (std::size_t r = 0; r < c.rounds.size(); ++r) {
       for (std::size_t s = 0; s < c.rounds[r].seconds.size(); ++s) {
-        EXPECT_NEAR(cases["nanoseconds"][i][r][s].get<double>() * 1e-9 / c.rounds[r].seconds[s], 1,
-                    1e-5);
+        const double unit = cases["unit_nanoseconds"][i];
+        EXPECT_NEAR(cases["samples"][i][r][s].get<double>() * unit * 1e-9 / c.rounds[r].seconds[s],
+                    1, 5.1e-5);
       }
     }
   }
@@ -170,13 +210,13 @@ TEST(Html, RawDataKeepsMediansAndRounds) {
   const auto& cases = data["runs"][0]["cases"];
   for (std::size_t i = 0; i < page.runs[0].cases.size(); ++i) {
     const Case& c = page.runs[0].cases[i];
-    const auto& schedule = cases["schedules"][cases["schedule"][i].get<std::size_t>()];
-    ASSERT_EQ(schedule["round"].size(), c.rounds.size());
+    const auto& rounds = cases["schedules"][cases["schedule"][i].get<std::size_t>()];
+    ASSERT_EQ(rounds.size(), c.rounds.size());
     EXPECT_EQ(cases["verified"][i], c.verified() ? 1 : 0) << c.name;
     for (std::size_t r = 0; r < c.rounds.size(); ++r) {
-      EXPECT_EQ(schedule["round"][r], c.rounds[r].number);
-      EXPECT_EQ(schedule["process"][r], *c.rounds[r].process);
-      const double found = median(cases["nanoseconds"][i][r].get<std::vector<double>>()) * 1e-9;
+      EXPECT_EQ(rounds[r], c.rounds[r].number);
+      const double unit = cases["unit_nanoseconds"][i];
+      const double found = median(cases["samples"][i][r].get<std::vector<double>>()) * unit * 1e-9;
       EXPECT_NEAR(found / c.rounds[r].median_seconds, 1, 1e-9) << c.name;
     }
   }

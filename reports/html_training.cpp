@@ -177,13 +177,8 @@ std::string convergence_html(const Page& page) {
 }  // namespace
 
 std::string training_html(const Page& page) {
-  std::string charts;
-  for (const Chart& chart : page.charts) {
-    if (chart.section == "training") charts += figure_html(chart);
-  }
-  if (!charts.empty()) charts = "<div class=\"charts\">\n" + charts + "</div>\n";
-  return charts + steps_html(page) + frameworks_html(page) + ablations_html(page) +
-         convergence_html(page);
+  return charts_of(page, "training") + steps_html(page) + frameworks_html(page) +
+         ablations_html(page) + convergence_html(page);
 }
 
 }  // namespace breakeven

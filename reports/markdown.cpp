@@ -221,7 +221,7 @@ std::string escape_markdown(std::string_view text) {
 
 std::string render_markdown(const Page& page) {
   // Each part has a share of the whole that even absurd names can't exceed.
-  const std::string changes = cut(changes_markdown(page), 8000);
+  std::string changes = cut(changes_markdown(page), 8000);
   if (page.runs.empty()) return changes;
   std::string out = "**" + escape_markdown(shortened(answer_sentence(page), 1500)) + "**\n\n";
   std::string tables;

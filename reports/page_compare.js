@@ -55,9 +55,9 @@ function setBase(key) {
 // ln(baseline's time / this row's), by round, where both have that round.
 function logRatios(row, against) {
   const times = new Map();
-  scheduleOf(against).round.forEach((round, i) => times.set(round, mediansOf(against)[i]));
+  roundsOf(against).forEach((round, i) => times.set(round, mediansOf(against)[i]));
   const logs = [];
-  scheduleOf(row).round.forEach((round, i) => {
+  roundsOf(row).forEach((round, i) => {
     if (times.has(round)) logs.push([round, Math.log(times.get(round) / mediansOf(row)[i])]);
   });
   return logs;

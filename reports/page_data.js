@@ -47,19 +47,43 @@ function rowOfId(id) {
   return run >= 0 && +match[2] < runs[run].cases.name.length ? firstRow[run] + +match[2] : -1;
 }
 
-const scheduleOf = (row) => {
-  const {schedules, schedule} = runs[runOf[row]].cases;
-  return schedules[schedule[indexOf[row]]];
-};
 const column = (row, key) => runs[runOf[row]].cases[key][indexOf[row]];
-const counter = (row, key) => runs[runOf[row]].cases.counters[key]?.[indexOf[row]] ?? null;
+const roundsOf = (row) => runs[runOf[row]].cases.schedules[column(row, 'schedule')];
+
+// Of a counter or text its cases are listed in order, unless all have it; null where this one hasn't.
+function kindValue(row, {cases: list, value: values, text: texts}) {
+  const index = indexOf[row];
+  let place = index;
+  if (list !== undefined) {
+    const cases = runs[runOf[row]].cases.case_lists[list];
+    let end = cases.length;
+    place = 0;
+    while (place < end) {
+      const middle = (place + end) >> 1;
+      if (cases[middle] < index) place = middle + 1;
+      else end = middle;
+    }
+    if (cases[place] !== index) return null;
+  }
+  return texts ? texts[values[place]] : values[place];
+}
+function counter(row, key) {
+  const {counters} = runs[runOf[row]].cases;
+  return Object.hasOwn(counters, key) ? kindValue(row, counters[key]) : null;
+}
 const verified = (row) => column(row, 'verified') === 1;
+
+// Nanoseconds, by round.
+function samplesOf(row) {
+  const unit = column(row, 'unit_nanoseconds');
+  return column(row, 'samples').map((samples) => samples.map((value) => value * unit));
+}
 
 // Seconds of every round, in order of their numbers: multiplied where C++ multiplies, so that a value
 // between two shown digits is rounded to the same one.
 const medianCache = new Array(rowCount);
 function mediansOf(row) {
-  return medianCache[row] ??= column(row, 'nanoseconds').map(
+  return medianCache[row] ??= samplesOf(row).map(
       (samples) => sortedMedian(sorted(samples.map((nanoseconds) => nanoseconds * 1e-9))));
 }
 

@@ -9,6 +9,16 @@ function reproduceText(row) {
   return visible(command.split("'^CASE$'").join(quoted), Infinity);
 }
 
+function makeSamples(row, time) {
+  const unit = secondsUnit(time.value);
+  const rounds = roundsOf(row);
+  const lines = samplesOf(row).map((times, i) => {
+    const shown = times.map((each) => formatNumber(each * 1e-9 * unit.factor)).join(' ');
+    return `${rounds[i]}: ${shown}\n`;
+  });
+  return element('pre', {class: 'samples'}, `${unit.name}\n${lines.join('')}`);
+}
+
 function makeDetail(row) {
   const failure = column(row, 'failure');
   const time = timeOf(row);
@@ -17,13 +27,7 @@ function makeDetail(row) {
       element('summary', {}, element('code', {}, visible(names[row].name, 2000)),
               ' ' + (time ? formatSeconds(time.value) : 'failed')));
   if (time) {
-    const unit = secondsUnit(time.value);
-    const samples = column(row, 'nanoseconds').map((times, i) => {
-      const {round, process} = scheduleOf(row);
-      const shown = times.map((each) => formatNumber(each * 1e-9 * unit.factor)).join(' ');
-      return `${round[i]} ${process[i] ?? '–'}: ${shown}`;
-    });
-    detail.append(element('pre', {}, `round process: samples, ${unit.name}\n${samples.join('\n')}\n`));
+    detail.append(makeSamples(row, time));
   } else {
     detail.append(element('p', {class: 'bad'}, visible(failure, 2000)));
   }
@@ -31,7 +35,7 @@ function makeDetail(row) {
   const remarks = [];
   for (const group of [counters, texts]) {
     for (const key of Object.keys(group).sort()) {
-      const value = group[key][indexOf[row]];
+      const value = kindValue(row, group[key]);
       if (value !== null) remarks.push(`${visible(key)}: ${visible(String(value), 2000)}`);
     }
   }
@@ -66,8 +70,15 @@ function showAnchor(scrolls) {
   focused.focus({preventScroll: true});
 }
 
+const listsMedians = details.querySelector('[data-medians]') !== null;
+
 details.addEventListener('toggle', ({target}) => {
-  if (rowOfId(target.id) < 0) return;
+  const row = rowOfId(target.id);
+  if (row < 0) return;
+  const times = target.querySelector('pre');
+  if (listsMedians && target.open && timeOf(row) && times.className === '') {
+    times.replaceWith(makeSamples(row, timeOf(row)));
+  }
   if (target.open) state.at = target.id;
   else if (state.at === target.id) state.at = '';
   writeState(false);

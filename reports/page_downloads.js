@@ -16,10 +16,11 @@ const csvOf = (lines) => lines.map((line) => line.map(quoted).join(',')).join('\
 
 function samplesCsv() {
   const lines = ['file,case,round,repetition,nanoseconds'];
-  for (const {file, cases} of runs) {
-    cases.name.forEach((name, c) => cases.nanoseconds[c].forEach((samples, i) => samples.forEach(
-        (time, j) => lines.push([quoted(file), quoted(name),
-                                 cases.schedules[cases.schedule[c]].round[i], j, time].join(',')))));
+  for (let row = 0; row < rowCount; ++row) {
+    const start = [quoted(runs[runOf[row]].file), quoted(names[row].name)];
+    const rounds = roundsOf(row);
+    samplesOf(row).forEach((samples, i) => samples.forEach(
+        (time, j) => lines.push([...start, rounds[i], j, +time.toPrecision(12)].join(','))));
   }
   return lines.join('\n') + '\n';
 }
@@ -38,7 +39,7 @@ function tableCsv() {
                 name.precision, optionsText(name, ['threads']), column(row, 'threads'), time?.value,
                 time?.low, time?.high, time?.coverage, rateOf(row), column(row, 'ceiling'),
                 counter(row, 'error'), counter(row, 'tolerance'), column(row, 'verified'),
-                column(row, 'nanoseconds').length, column(row, 'failure'), base || null, ratio?.value,
+                column(row, 'samples').length, column(row, 'failure'), base || null, ratio?.value,
                 ratio?.low, ratio?.high, ratio?.coverage, kind]);
   }
   return csvOf(lines);

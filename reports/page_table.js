@@ -26,9 +26,9 @@ const columns = [
    text: (row) => column(row, 'ceiling') === null ? '' : formatPercent(column(row, 'ceiling'))},
   {key: 'error', title: 'Error and limit', sort: (row) => counter(row, 'error') ?? NaN,
    text: errorText},
-  {key: 'rounds', title: 'Rounds × repetitions', sort: (row) => column(row, 'nanoseconds').length || NaN,
+  {key: 'rounds', title: 'Rounds × repetitions', sort: (row) => column(row, 'samples').length || NaN,
    text: (row) => {
-     const rounds = column(row, 'nanoseconds');
+     const rounds = column(row, 'samples');
      const samples = rounds.reduce((sum, times) => sum + times.length, 0);
      return `${rounds.length} × ${Math.ceil(samples / rounds.length)}`;
    }},

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,15 +21,12 @@ namespace {
 // Six digits: as much as any clock here resolves, and short.
 constexpr int kDigits = 6;
 
-// Of the samples that make a round's median, and those as near to it as rounding reaches: the
-// page's script computes ratios from medians, which must not differ from ours in a digit that is
-// shown.
+// Of samples, which a power of ten per case makes integers; but those that make a round's median,
+// and those as near to it as rounding reaches, have decimals: the page's script computes ratios
+// from medians, which must not differ from ours in a digit that is shown.
+constexpr int kSampleDigits = 5;
 constexpr int kMedianDigits = 10;
-constexpr double kRoundingReach = 1e-5;
-
-// Counters or texts with a column of their own: of files with more kinds, the most frequent ones.
-// A column has a place for every case, so that their number must not grow with the cases.
-constexpr std::size_t kMostColumns = 64;
+constexpr double kRoundingReach = 1e-4;
 
 // A list or an object that is being written: separates what is put into it.
 class List {
@@ -72,8 +71,17 @@ void put_column(List& columns, std::string_view key, const std::vector<Case>& ca
   for (const Case& c : cases) put_of(column.next(), c);
 }
 
-// In nanoseconds.
-void put_samples(std::string& out, const std::vector<double>& seconds) {
+// The power of ten, in nanoseconds, of which the fastest sample has kSampleDigits digits.
+double sample_unit(const Case& c) {
+  double fastest = std::numeric_limits<double>::infinity();
+  for (const Round& round : c.rounds) {
+    for (const double seconds : round.seconds) fastest = std::min(fastest, seconds);
+  }
+  if (!std::isfinite(fastest) || !(fastest > 0)) return 1;
+  return std::pow(10, std::floor(std::log10(fastest * 1e9)) + 1 - kSampleDigits);
+}
+
+void put_samples(std::string& out, const std::vector<double>& seconds, double unit) {
   std::vector<double> order = seconds;
   std::sort(order.begin(), order.end());
   const double low = order[(order.size() - 1) / 2];
@@ -82,79 +90,96 @@ void put_samples(std::string& out, const std::vector<double>& seconds) {
   for (const double value : seconds) {
     const bool decides =
         std::min(std::abs(value - low), std::abs(value - high)) <= kRoundingReach * high;
-    append_json_number(samples.next(), value * 1e9, decides ? kMedianDigits : kDigits);
+    const double scaled = value * 1e9 / unit;
+    append_json_number(samples.next(), decides ? scaled : std::round(scaled), kMedianDigits);
   }
 }
 
-// The numbers and processes of a case's rounds.
-std::string schedule_json(const Case& c) {
+// What many cases share is told once: column `key` holds places in the list `shared`.
+template <typename Json>
+void put_shared(List& columns, std::string_view key, std::string_view shared,
+                const std::vector<Case>& cases, Json json_of) {
+  std::unordered_map<std::string, std::size_t> places;
+  std::vector<std::string> distinct;
+  put_column(columns, key, cases, [&](std::string& out, const Case& c) {
+    std::string json = json_of(c);
+    const auto [place, added] = places.try_emplace(json, places.size());
+    if (added) distinct.push_back(std::move(json));
+    put(out, static_cast<double>(place->second));
+  });
+  List list(columns.next(shared), '[');
+  for (const std::string& json : distinct) list.next() += json;
+}
+
+std::string round_numbers(const Case& c) {
   std::string out;
-  {
-    List schedule(out, '{');
-    {
-      List numbers(schedule.next("round"), '[');
-      for (const Round& round : c.rounds) put(numbers.next(), round.number);
-    }
-    List processes(schedule.next("process"), '[');
-    for (const Round& round : c.rounds) put_or_null(processes.next(), round.process);
-  }
+  List numbers(out, '[');
+  for (const Round& round : c.rounds) put(numbers.next(), round.number);
   return out;
 }
 
-// Most cases share their schedule, so they are told once: `schedule` is a place in `schedules`.
-void put_schedules(List& columns, const std::vector<Case>& cases) {
-  std::unordered_map<std::string, std::size_t> places;
-  std::vector<std::string> schedules;
-  put_column(columns, "schedule", cases, [&](std::string& out, const Case& c) {
-    std::string schedule = schedule_json(c);
-    const auto [place, added] = places.try_emplace(schedule, places.size());
-    if (added) schedules.push_back(std::move(schedule));
-    put(out, static_cast<double>(place->second));
-  });
-  List list(columns.next("schedules"), '[');
-  for (const std::string& schedule : schedules) list.next() += schedule;
+void put_values(List& kind, const std::vector<const double*>& values) {
+  List list(kind.next("value"), '[');
+  for (const double* value : values) put(list.next(), *value);
 }
 
-// Counters or texts, each kind a column with null where a case has none; of the kinds beyond
-// kMostColumns a list of [case, kind, value] under `rest`.
-template <typename Value>
-void put_kinds(List& columns, std::string_view key, std::string_view rest,
-               const std::vector<Case>& cases, FlatMap<Value> Case::*member) {
-  std::unordered_map<std::string_view, std::size_t> counts;
-  for (const Case& c : cases) {
-    for (const auto& [kind, value] : c.*member) ++counts[kind];
-  }
-  std::vector<std::pair<std::string_view, std::size_t>> kinds(counts.begin(), counts.end());
-  std::sort(kinds.begin(), kinds.end(), [](const auto& a, const auto& b) {
-    return a.second != b.second ? a.second > b.second : a.first < b.first;
-  });
-  const bool all = kinds.size() <= kMostColumns;
-  if (!all) kinds.resize(kMostColumns);
-  std::sort(kinds.begin(), kinds.end());
+// Texts repeat: `value` holds places in the list `text`.
+void put_values(List& kind, const std::vector<const std::string*>& values) {
+  std::unordered_map<std::string_view, std::size_t> places;
+  std::vector<std::string_view> distinct;
   {
-    List object(columns.next(key), '{');
-    for (const auto& [kind, count] : kinds) {
-      put_column(object, kind, cases, [&, wanted = kind](std::string& out, const Case& c) {
-        const auto found = (c.*member).find(wanted);
-        if (found == (c.*member).end()) {
-          out += "null";
-        } else {
-          put(out, found->second);
-        }
-      });
+    List list(kind.next("value"), '[');
+    for (const std::string* value : values) {
+      const auto [place, added] = places.try_emplace(*value, places.size());
+      if (added) distinct.push_back(*value);
+      put(list.next(), static_cast<double>(place->second));
     }
   }
-  if (all) return;
-  for (const auto& [kind, count] : kinds) counts.erase(kind);
-  List list(columns.next(rest), '[');
+  List list(kind.next("text"), '[');
+  for (const std::string_view text : distinct) put(list.next(), text);
+}
+
+/// Lists of cases that several kinds share, each told once.
+struct CaseLists {
+  std::map<std::vector<std::size_t>, std::size_t> places;
+
+  std::size_t place(const std::vector<std::size_t>& list) {
+    return places.try_emplace(list, places.size()).first->second;
+  }
+  void put_all(std::string& out) const {
+    std::vector<const std::vector<std::size_t>*> order(places.size());
+    for (const auto& [list, place] : places) order[place] = &list;
+    List all(out, '[');
+    for (const auto* list : order) {
+      List one(all.next(), '[');
+      for (const std::size_t i : *list) put(one.next(), static_cast<double>(i));
+    }
+  }
+};
+
+// Counters or texts by kind: the list of the cases that have one, unless all have, and their
+// values.
+template <typename Value>
+void put_kinds(List& columns, std::string_view key, const std::vector<Case>& cases,
+               FlatMap<Value> Case::*member, CaseLists& lists) {
+  struct Kind {
+    std::vector<std::size_t> cases;
+    std::vector<const Value*> values;
+  };
+  std::map<std::string_view, Kind> kinds;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     for (const auto& [kind, value] : cases[i].*member) {
-      if (!counts.contains(kind)) continue;
-      List entry(list.next(), '[');
-      put(entry.next(), static_cast<double>(i));
-      put(entry.next(), kind);
-      put(entry.next(), value);
+      kinds[kind].cases.push_back(i);
+      kinds[kind].values.push_back(&value);
     }
+  }
+  List object(columns.next(key), '{');
+  for (const auto& [name, own] : kinds) {
+    List kind(object.next(name), '{');
+    if (own.cases.size() < cases.size()) {
+      put(kind.next("cases"), static_cast<double>(lists.place(own.cases)));
+    }
+    put_values(kind, own.values);
   }
 }
 
@@ -169,13 +194,18 @@ void put_cases(std::string& out, const std::vector<Case>& cases) {
              [](std::string& text, const Case& c) { text += c.verified() ? '1' : '0'; });
   put_column(columns, "ceiling", cases,
              [](std::string& text, const Case& c) { put_or_null(text, c.share_of_ceiling); });
-  put_schedules(columns, cases);
-  put_column(columns, "nanoseconds", cases, [](std::string& text, const Case& c) {
+  put_shared(columns, "schedule", "schedules", cases, round_numbers);
+  put_column(columns, "unit_nanoseconds", cases,
+             [](std::string& text, const Case& c) { put(text, sample_unit(c)); });
+  put_column(columns, "samples", cases, [](std::string& text, const Case& c) {
+    const double unit = sample_unit(c);
     List rounds(text, '[');
-    for (const Round& round : c.rounds) put_samples(rounds.next(), round.seconds);
+    for (const Round& round : c.rounds) put_samples(rounds.next(), round.seconds, unit);
   });
-  put_kinds(columns, "counters", "more_counters", cases, &Case::counters);
-  put_kinds(columns, "texts", "more_texts", cases, &Case::texts);
+  CaseLists lists;
+  put_kinds(columns, "counters", cases, &Case::counters, lists);
+  put_kinds(columns, "texts", cases, &Case::texts, lists);
+  lists.put_all(columns.next("case_lists"));
 }
 
 // The commands that measure a case again, with "CASE" in the place of its name: of our rows, and of

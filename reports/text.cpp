@@ -75,7 +75,7 @@ std::string visible_text(std::string_view text) {
 }
 
 std::string escape_html(std::string_view text, std::size_t most) {
-  const std::string out = text.size() > most ? shortened(text, most) : visible_text(text);
+  std::string out = text.size() > most ? shortened(text, most) : visible_text(text);
   constexpr std::string_view kMarkup = "&<>\"'";
   if (out.find_first_of(kMarkup) == std::string::npos) return out;
   std::string escaped;
@@ -110,7 +110,7 @@ std::string shortened(std::string_view text, std::size_t limit) {
   for (std::size_t points = 0; points <= limit && first < text.size(); ++points) {
     first += decode_utf8(text.substr(first)).bytes;
   }
-  const std::string visible = visible_text(text.substr(0, first));
+  std::string visible = visible_text(text.substr(0, first));
   std::string_view rest = visible;
   std::size_t cut = 0;  // bytes of the first limit - 1 code points
   for (std::size_t points = 0; !rest.empty(); ++points) {
