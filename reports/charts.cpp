@@ -199,6 +199,7 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
   if (answer.pairs.size() < 2 || !(answer.pairs.front()->size > 0)) return std::nullopt;
   Plot plot;
   Series resident{"operands resident", 1, true, true, false, true, {}};
+  Series once{fmt::format("once in {} calls", kOnceCalls), 4, true, false, true, false, {}};
   Series every_call{"transfers every call", 2, true, true, true, true, {}};
   // Layers of a network have no order that a line could follow.
   const bool layers = is_convolution(answer.pairs.front()->gpu.favourite());
@@ -217,16 +218,21 @@ std::optional<Chart> speedup_chart(const Run& run, const Answer& answer) {
       continue;
     }
     resident.points.push_back(ratio_point(*pair, pair->speedup));
+    if (pair->once) once.points.push_back({pair->size, pair->once->value, {}, {}, ""});
     if (pair->every_call) every_call.points.push_back(ratio_point(*pair, *pair->every_call));
   }
-  plot.series = {resident, every_call, others};
+  plot.series = {resident, once, every_call, others};
   plot.levels = {{"as fast as the CPU", 1}};
   plot.x = size_axis(answer.pairs.front()->gpu.favourite());
   plot.y = {"CPU time / GPU time", true, false};
-  if (answer.resident && answer.resident->gpu_wins_from) {
-    const double to = *answer.resident->gpu_wins_from;
-    const double from = answer.resident->cpu_wins_to.value_or(to);
-    if (answer.resident->cpu_wins_to) plot.spans = {{"crossover", from, to}};
+  if (const auto& crossover = answer.crossovers.resident; crossover && crossover->gpu_wins_from) {
+    const double smallest = crossover->verdicts.front().first;
+    const double from = crossover->cpu_wins_to.value_or(smallest);
+    const double to = *crossover->gpu_wins_from;
+    // Where the CPU surely wins nowhere, the crossover may lie below the smallest size.
+    if (crossover->cpu_wins_to || to > smallest) {
+      plot.spans = {{crossover->cpu_wins_to ? "crossover" : "crossover, or below", from, to}};
+    }
   }
   plot.description =
       "Speedup of the best GPU row over the best CPU row of the same machine, run and precision "

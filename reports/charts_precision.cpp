@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <map>
 
 #include "reports/charts.h"
@@ -27,7 +28,7 @@ Point point_of(const Mark& mark) {
           {},
           {},
           fmt::format("{} {}: {} as fast as f32", gain.work->op, gain.work->shape,
-                      ratio_text(gain.ratio))};
+                      ratio_phrase(gain.ratio))};
 }
 
 }  // namespace
@@ -38,9 +39,14 @@ std::optional<Chart> precision_chart(const Run& run, const std::string& device) 
       precision_gains(all, device == "gpu" ? &Work::gpu : &Work::cpu);
   std::map<std::string, std::vector<Mark>> marks;
   std::size_t exact = 0;
+  double f32_least = std::numeric_limits<double>::infinity(), f32_most = 0;
   for (const PrecisionGain& gain : gains) {
     if (is_training(gain.work->op)) continue;  // its errors have another measure
     const double error = gain.other->counter("error").value_or(0);
+    if (const double wide = gain.f32->counter("error").value_or(0); wide > 0) {
+      f32_least = std::min(f32_least, wide);
+      f32_most = std::max(f32_most, wide);
+    }
     if (error > 0) {
       marks[gain.precision].push_back({error, &gain});
     } else {
@@ -66,6 +72,7 @@ std::optional<Chart> precision_chart(const Run& run, const std::string& device) 
     plot.series.push_back(std::move(series));
   }
   plot.levels = {{"as fast as f32", 1}};
+  if (f32_most > 0) plot.spans = {{"errors of f32", f32_least, f32_most}};
   plot.x = {"error of the answer, as checked", true, false};
   plot.y = {"f32 time / time", true, false};
   plot.description =

@@ -42,7 +42,8 @@ constexpr std::array kClaims = {
     Claim{3, "GPUs win because thousands of cores work at once",
           "Sweeps over square sizes: small work can't fill a GPU, so the CPU should win below a "
           "crossover and the GPU above it. Judged on every square pair of sweeps with two sizes or "
-          "more, operands resident; transfers and the CPU's own scaling stand beside it.",
+          "more, operands resident; where the CPU surely wins at no size, the sweeps don't reach "
+          "low enough to tell. Transfers and the CPU's own scaling stand beside it.",
           judge_parallelism},
     Claim{
         4, "Tensor cores speed up training and inference",
@@ -59,7 +60,9 @@ constexpr std::array kClaims = {
     Claim{
         6, "Managing data flow and memory bandwidth matters",
         "GPU time with upload and download at every call over the time on resident operands, from "
-        "the same rounds. It matters where transfers surely cost 10 % or more in some pair.",
+        "the same rounds, of every pair (of every GPU row where no CPU row is there). It matters "
+        "where "
+        "transfers surely cost 10 % or more in one of them.",
         judge_data_flow},
     Claim{
         7, "GPUs cut training time and speed up iteration",
@@ -89,8 +92,9 @@ constexpr std::array kClaims = {
           "The same training step over one and over several ranks: strong and weak scaling.",
           judge_ranks},
     Claim{13, "Model optimisation (fusion, mixed precision, graphs) raises utilisation",
-          "Ablation of a training step on the GPU: how many times as fast the last stage is as the "
-          "unfused one, from paired rounds. bf16 is another precision; see its error.",
+          "Ablation of a training step on the GPU: how many times as fast the last stage in f32 is "
+          "as the unfused one, from paired rounds. What bf16 brings is a ratio across precisions: "
+          "told with its share of its own measured peak, and without a say in the verdict.",
           judge_ablation},
     Claim{
         14, "Frameworks give users this speed",

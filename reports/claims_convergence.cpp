@@ -39,12 +39,25 @@ std::map<Key, Sides> groups_of(const Run& run) {
   return groups;
 }
 
-// The row that is first at the target; where none has one, at the end of its curve.
-const Convergence& fastest(const std::vector<Convergence>& rows) {
-  return *std::min_element(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    return std::tuple(a.steps_to_target.empty(), a.row->seconds->value) <
-           std::tuple(b.steps_to_target.empty(), b.row->seconds->value);
-  });
+/// The rows of one device: which is first at the target is chosen on the other rounds than the one
+/// that is reported. Rows without a target count only where none has one.
+struct Fastest {
+  const Convergence* favourite;
+  RoundValues seconds;
+};
+
+Fastest fastest(const std::vector<Convergence>& rows) {
+  const bool any = std::any_of(rows.begin(), rows.end(),
+                               [](const auto& each) { return !each.steps_to_target.empty(); });
+  std::vector<const Case*> candidates;
+  for (const Convergence& each : rows) {
+    if (!any || !each.steps_to_target.empty()) candidates.push_back(each.row);
+  }
+  Best best = best_by_other_rounds(candidates);
+  const Case* row = &best.favourite();
+  const auto found =
+      std::find_if(rows.begin(), rows.end(), [&](const auto& each) { return each.row == row; });
+  return {&*found, std::move(best.seconds)};
 }
 
 /// The largest relative distance of two curves, step by step; absent without common steps.
@@ -89,8 +102,10 @@ Judgement judge_convergence(const ClaimInput& input) {
     }
     off_curve += !sides.cpu.empty() && sides.gpu.empty() && sides.gpu_failed;
     if (sides.gpu.empty() || sides.cpu.empty()) continue;
-    const Convergence& gpu = fastest(sides.gpu);
-    const Convergence& cpu = fastest(sides.cpu);
+    const Fastest on_gpu = fastest(sides.gpu);
+    const Fastest on_cpu = fastest(sides.cpu);
+    const Convergence& gpu = *on_gpu.favourite;
+    const Convergence& cpu = *on_cpu.favourite;
     std::string text = fmt::format(
         "{}: both curves lie within the bound around the reference's (they take {} of it on the "
         "GPU, {} on the CPU)",
@@ -98,7 +113,7 @@ Judgement judge_convergence(const ClaimInput& input) {
     if (const auto apart = distance(gpu.losses, cpu.losses)) {
       text += fmt::format(" and differ by at most {} in the first steps", format_percent(*apart));
     }
-    const auto ratio = times_as_fast(cpu.row->round_seconds(), gpu.row->round_seconds());
+    const auto ratio = times_as_fast(on_cpu.seconds, on_gpu.seconds);
     if (gpu.steps_to_target.empty() || cpu.steps_to_target.empty()) {
       text += "; no target";
     } else if (gpu.target != cpu.target) {
@@ -107,7 +122,7 @@ Judgement judge_convergence(const ClaimInput& input) {
       const Side side = side_of(*ratio);
       ++(side == Side::above ? faster : side == Side::below ? slower : unsure);
       text += fmt::format("; to the target the CPU takes {} the GPU's time (GPU {}, CPU {})",
-                          ratio_text(*ratio), reached_text(gpu), reached_text(cpu));
+                          ratio_phrase(*ratio), reached_text(gpu), reached_text(cpu));
     }
     parts.push_back(text);
     judgement.evidence.push_back(evidence(run, text, {gpu.row, cpu.row}));

@@ -42,9 +42,32 @@ std::vector<Bandwidth> bandwidths(const Run& run) {
   return list;
 }
 
-// GPU seconds with transfers at every call over those without, of a pair; by round.
-std::optional<Estimate> transfer_cost(const Pair& pair) {
-  return times_as_fast(pair.gpu.every_call_seconds, pair.gpu.seconds);
+/// GPU seconds with transfers at every call over those without, by round.
+struct TransferCost {
+  std::string name;
+  Estimate cost;
+  const Case* gpu;
+  const Pair* pair;  ///< null where no CPU row stands against it
+};
+
+// Of pairs; where there are none, of the GPU's rows alone.
+std::vector<TransferCost> transfer_costs(const Run& run) {
+  std::vector<TransferCost> list;
+  for (const Pair& pair : run.pairs) {
+    const auto cost = times_as_fast(pair.gpu.every_call_seconds, pair.gpu.seconds);
+    if (cost) list.push_back({pair_name(pair), *cost, &pair.gpu.favourite(), &pair});
+  }
+  if (!run.pairs.empty()) return list;
+  for (const Case& c : run.cases) {
+    if (c.segments.device != "gpu" || !c.verified() || is_framework(c)) continue;
+    RoundValues every_call;
+    for (const Round& round : c.rounds) {
+      if (round.every_call_seconds) every_call[round.number] = *round.every_call_seconds;
+    }
+    const auto cost = times_as_fast(every_call, c.round_seconds());
+    if (cost) list.push_back({c.name, *cost, &c, nullptr});
+  }
+  return list;
 }
 
 // How much slower pageable copies up are than pinned ones, in the row where that is most.
@@ -81,8 +104,8 @@ std::string overlap_text(const Run& run, std::vector<Evidence>& rows) {
       const auto ratio = times_as_fast(pair.gpu.every_call_seconds, c.round_seconds());
       if (!ratio) continue;
       const std::string said =
-          fmt::format("copies that overlap the arithmetic are {} as fast in {}", ratio_text(*ratio),
-                      pair_name(pair));
+          fmt::format("copies that overlap the arithmetic are {} as fast in {}",
+                      ratio_phrase(*ratio), pair_name(pair));
       if (text.empty()) text = said;
       rows.push_back(evidence(run, said, {&c, &pair.gpu.favourite()}));
     }
@@ -168,54 +191,55 @@ Judgement judge_data_flow(const ClaimInput& input) {
     parts.push_back(each.text);
     rows.push_back(evidence(run, each.text, {each.row}));
   }
-  if (run.pairs.empty()) return no_gpu(run, joined_parts(parts), rows);
+  if (!run.has_gpu_rows()) return no_gpu(run, joined_parts(parts), rows);
   for (const std::string& text : {pageable_text(run, rows), overlap_text(run, rows)}) {
     if (!text.empty()) parts.push_back(text);
   }
   Judgement judgement;
   int matters = 0, little = 0, unsure = 0, turned = 0;
-  const Pair* dearest = nullptr;
-  std::optional<Estimate> most;
+  const std::vector<TransferCost> costs = transfer_costs(run);
+  const TransferCost* dearest = nullptr;
+  const char* what = run.pairs.empty() ? "GPU rows" : "pairs";
   std::vector<double> calls;
-  for (const Pair& pair : run.pairs) {
-    const auto cost = transfer_cost(pair);
-    if (!cost) continue;
-    const Side side = side_of(*cost, kMatters);
+  for (const TransferCost& each : costs) {
+    const Side side = side_of(each.cost, kMatters);
     ++(side == Side::above ? matters : side == Side::below ? little : unsure);
-    if (side != Side::undecided && (!most || cost->value > most->value)) {
-      most = cost;
-      dearest = &pair;
+    if (side != Side::undecided && (dearest == nullptr || each.cost.value > dearest->cost.value)) {
+      dearest = &each;
     }
-    if (pair.every_call && side_of(pair.speedup) == Side::above &&
-        side_of(*pair.every_call) == Side::below) {
-      ++turned;
+    std::string text = fmt::format("{}: with transfers at every call {} the time on the GPU",
+                                   each.name, ratio_phrase(each.cost));
+    std::vector<const Case*> behind = {each.gpu};
+    if (const Pair* pair = each.pair) {
+      turned += pair->every_call && side_of(pair->speedup) == Side::above &&
+                side_of(*pair->every_call) == Side::below;
+      if (pair->breakeven_calls) {
+        calls.push_back(*pair->breakeven_calls);
+        text += fmt::format(", break-even after {:.0f} calls", *pair->breakeven_calls);
+      }
+      behind.push_back(&pair->cpu.favourite());
     }
-    if (pair.breakeven_calls) calls.push_back(*pair.breakeven_calls);
-    judgement.evidence.push_back(evidence(
-        run,
-        fmt::format("{}: with transfers at every call {} the time on the GPU{}", pair_name(pair),
-                    ratio_text(*cost),
-                    pair.breakeven_calls
-                        ? fmt::format(", break-even after {:.0f} calls", *pair.breakeven_calls)
-                        : ""),
-        {&pair.gpu.favourite(), &pair.cpu.favourite()}));
+    judgement.evidence.push_back(evidence(run, text, behind));
   }
   judgement.evidence.insert(judgement.evidence.end(), rows.begin(), rows.end());
   if (matters + little + unsure == 0) {
-    judgement.sentence = "No pair's GPU row has upload and download times.";
+    judgement.sentence = "No GPU row has upload and download times.";
   } else if (dearest == nullptr || (matters == 0 && unsure > 0)) {
     judgement.sentence = fmt::format(
-        "Of {} pairs with transfers none tells that they cost 10 %, and {} can't tell. Missing: "
-        "more rounds.",
-        little + unsure, unsure);
+        "Of {} {} with transfers none tells that they cost 10 %, and {} can't tell. Missing: more "
+        "rounds.",
+        little + unsure, what, unsure);
   } else {
     judgement.ruling = matters > 0 ? Ruling::holds : Ruling::does_not_hold;
     judgement.sentence = fmt::format(
-        "Transfers at every call cost 10 % or more in {} of {} pairs for certain{}, most in {}: {} "
-        "the time. Pairs whose winner they turn from the GPU to the CPU: {}.",
-        matters, matters + little + unsure,
-        unsure > 0 ? fmt::format(" ({} can't tell)", unsure) : "", pair_name(*dearest),
-        ratio_text(*most), turned);
+        "Transfers at every call cost 10 % or more in {} of {} {} for certain{}, most in {}: {} "
+        "the time.",
+        matters, costs.size(), what, unsure > 0 ? fmt::format(" ({} can't tell)", unsure) : "",
+        dearest->name, ratio_phrase(dearest->cost));
+    if (!run.pairs.empty()) {
+      judgement.sentence +=
+          fmt::format(" Pairs whose winner they turn from the GPU to the CPU: {}.", turned);
+    }
   }
   if (!calls.empty()) {
     const auto [least, longest] = std::minmax_element(calls.begin(), calls.end());

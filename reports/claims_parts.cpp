@@ -126,8 +126,8 @@ void add_pairs(Judgement& judgement, const Run& run, const std::vector<const Pai
   };
   const auto [worst, best] = std::minmax_element(pairs.begin(), pairs.end(), by_speedup);
   judgement.sentence +=
-      fmt::format(" Highest: {} in {}; lowest: {} in {}.", ratio_text((*best)->speedup),
-                  pair_name(**best), ratio_text((*worst)->speedup), pair_name(**worst));
+      fmt::format(" Highest: {} in {}; lowest: {} in {}.", ratio_phrase((*best)->speedup),
+                  pair_name(**best), ratio_phrase((*worst)->speedup), pair_name(**worst));
   std::vector<const Pair*> order = {*best};
   if (*worst != *best) order.push_back(*worst);
   for (const Pair* pair : pairs) {

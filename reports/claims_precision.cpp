@@ -19,7 +19,7 @@ std::string gain_text(const PrecisionGain& gain) {
   const Work& work = *gain.work;
   return fmt::format("{} {}{}: {} {} as fast as f32, error {} against {}", work.op, work.shape,
                      work.mode.empty() ? "" : " " + work.mode, gain.precision,
-                     ratio_text(gain.ratio),
+                     ratio_phrase(gain.ratio),
                      format_scientific(gain.other->counter("error").value_or(0)),
                      format_scientific(gain.f32->counter("error").value_or(0)));
 }

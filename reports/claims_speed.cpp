@@ -101,7 +101,7 @@ std::vector<Distribution> distributions(const Run& run) {
 
 std::string highest_text(const Distribution& strongest) {
   const auto& highest = strongest.entries.back();
-  return fmt::format("The highest that counts is {} in {}.", ratio_text(highest.speedup),
+  return fmt::format("The highest that counts is {} in {}.", ratio_phrase(highest.speedup),
                      pair_name(*highest.pair));
 }
 
@@ -140,7 +140,7 @@ std::string scaling_text(const Run& run, std::vector<Evidence>& rows) {
   if (list.empty()) return "";
   const auto said = [](const Scaling& s) {
     return fmt::format("{} threads are {} as fast as one in {}", s.all->threads,
-                       ratio_text(s.ratio), s.all->name);
+                       ratio_phrase(s.ratio), s.all->name);
   };
   for (const Scaling& s : list) rows.push_back(evidence(run, said(s), {s.all, s.one}));
   std::string text = said(list.back());
@@ -235,12 +235,14 @@ Judgement judge_parallelism(const ClaimInput& input) {
   std::vector<const Pair*> squares;
   std::vector<std::string> parts;
   for (const Answer& answer : run.answers) {
-    if (!answer.resident) continue;
+    const Crossovers& crossovers = answer.crossovers;
+    if (!crossovers.resident) continue;
     parts.push_back(fmt::format(
         "{} {}{}: the GPU wins {}{}", answer.op, answer.precision,
-        answer.mode.empty() ? "" : " " + answer.mode, crossover_text(*answer.resident),
-        answer.every_call ? "; with transfers at every call " + crossover_text(*answer.every_call)
-                          : ""));
+        answer.mode.empty() ? "" : " " + answer.mode, crossover_text(*crossovers.resident),
+        crossovers.every_call
+            ? "; with transfers at every call " + crossover_text(*crossovers.every_call)
+            : ""));
     for (const Pair* pair : answer.pairs) {
       if (!pair->square || !pair->rival) continue;
       sweep.add(pair->size, pair->speedup);
@@ -261,6 +263,10 @@ Judgement judge_parallelism(const ClaimInput& input) {
     judgement.sentence += ".";
     if (judgement.ruling == Ruling::not_measured) {
       judgement.sentence += " Missing: more rounds, for intervals that exclude 1.";
+    } else if (judgement.ruling == Ruling::holds) {
+      // Only beside sizes that leave cores idle can a win be put down to how many work at once.
+      judgement.ruling = Ruling::not_measured;
+      judgement.sentence += " Missing: sizes so small that the CPU wins.";
     }
     add_pairs(judgement, run, squares);
   }

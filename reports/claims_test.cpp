@@ -135,6 +135,10 @@ TEST(Parallelism, NeedsASweepAndSaysHowThreadsScale) {
   EXPECT_TRUE(from.says("from a size between 64 and 512"));
   EXPECT_TRUE(from.says("On the CPU 2 threads are 2.0"));
   EXPECT_EQ(judged(3, squares({{64, 8}})).ruling(), "not measured here");
+  // Where the GPU wins at every size nothing ties the win to how much work there is at once.
+  const Judged everywhere = judged(3, squares({{64, 3}, {512, 8}}));
+  EXPECT_EQ(everywhere.ruling(), "not measured here");
+  EXPECT_TRUE(everywhere.says("Missing: sizes so small that the CPU wins"));
   EXPECT_EQ(judged(3, squares({{64, 0.5}, {512, 0.6}})).ruling(), "does not hold here");
 }
 
@@ -188,6 +192,13 @@ TEST(DataFlow, TransfersMatterOrNot) {
     c.counters["upload_seconds"] = c.counters["download_seconds"] = c.seconds / 100;
   }
   EXPECT_EQ(judged(6, cheap).ruling(), "does not hold here");
+  SyntheticRun alone = squares({{64, 2}, {512, 8}});
+  std::erase_if(alone.cases,
+                [](const SyntheticCase& c) { return c.name.find("/cpu/") != std::string::npos; });
+  const Judged gpu_only = judged(6, alone);
+  EXPECT_EQ(gpu_only.ruling(), "holds");
+  EXPECT_TRUE(gpu_only.says("2 of 2 GPU rows"));
+  EXPECT_FALSE(gpu_only.says("winner"));
   for (SyntheticCase& c : none.cases) c.counters.erase("upload_seconds");
   EXPECT_EQ(judged(6, none).ruling(), "not measured here");
 }

@@ -53,12 +53,14 @@ std::vector<Evidence> inference_rows(const Run& run, const std::string& device, 
     sweep.add(row.step->counter("flops").value_or(0), *ratio);
     figures.push_back(evidence(run,
                                fmt::format("a step of {} takes {} the time of inference",
-                                           row_name(row), ratio_text(*ratio)),
+                                           row_name(row), ratio_phrase(*ratio)),
                                {row.step, row.inference}));
   }
   return figures;
 }
 
+// The last stage of the unfused one's precision decides: a gain across precisions is no share of
+// anything, and is told only.
 std::vector<Evidence> ablation_rows(const Run& run, const std::string& device, Sweep& sweep) {
   std::vector<Evidence> figures;
   for (const Ablation& ablation : ablations(training_rows(run))) {
@@ -67,15 +69,19 @@ std::vector<Evidence> ablation_rows(const Run& run, const std::string& device, S
         fmt::format("{} {}, {}:", ablation.model, ablation.shape, ablation.implementation);
     std::vector<const Case*> rows;
     bool verified = true;
+    const std::string& precision = ablation.stages.front().step->segments.precision;
+    std::optional<Estimate> last;
     for (const AblationStage& stage : ablation.stages) {
       rows.push_back(stage.step);
       verified = verified && stage.step->verified();
+      const bool same = stage.step->segments.precision == precision;
+      if (same && stage.of_first) last = stage.of_first;
       const auto share = stage.step->share_of_ceiling;
-      text += fmt::format("{} {}{}{}", rows.size() > 1 ? "," : "", stage.name,
+      text += fmt::format("{} {}{}{}{}", rows.size() > 1 ? "," : "", stage.name,
                           stage.of_first ? " " + ratio_text(*stage.of_first) : "",
+                          same ? "" : " across precisions",
                           share ? " (" + format_percent(*share) + " of measured peak)" : "");
     }
-    const auto& last = ablation.stages.back().of_first;
     if (!verified || !last) continue;
     sweep.add(rows.front()->counter("flops").value_or(0), *last);
     figures.push_back(evidence(run, text, rows));
@@ -171,9 +177,9 @@ Judgement judge_ablation(const ClaimInput& input) {
         "No training step on the GPU has verified rows of an unfused stage and a later one.";
   } else {
     rule(judgement, gpu, flops_place);
-    judgement.sentence =
-        fmt::format("Models whose last stage is faster than the unfused one: {}. {}.",
-                    counts_text(gpu), first_of(on_gpu));
+    judgement.sentence = fmt::format(
+        "Models whose last stage at the same precision is faster than the unfused one: {}. {}.",
+        counts_text(gpu), first_of(on_gpu));
     if (judgement.ruling == Ruling::not_measured) judgement.sentence += kMoreRounds;
   }
   if (!alone.empty()) judgement.sentence += " On the CPU, " + alone + ".";
@@ -191,11 +197,11 @@ Judgement judge_frameworks(const ClaimInput& input) {
     const Case& c = *row.framework;
     const bool gpu = c.segments.device == "gpu";
     (gpu ? on_gpu : on_cpu)
-        .push_back(evidence(
-            run,
-            fmt::format("{} {}, {}: the framework takes {} our time ({})", row.model,
-                        c.segments.shape, c.segments.precision, ratio_text(*row.ratio), by_text(c)),
-            {&c, &row.ours->favourite()}));
+        .push_back(evidence(run,
+                            fmt::format("{} {}, {}: the framework takes {} our time ({})",
+                                        row.model, c.segments.shape, c.segments.precision,
+                                        ratio_phrase(*row.ratio), by_text(c)),
+                            {&c, &row.ours->favourite()}));
     if (!gpu) continue;
     const Side side = side_of(*row.ratio, kAsFast);
     ++(side == Side::below ? close : side == Side::above ? slower : unsure);

@@ -123,6 +123,11 @@ TEST(Ablation, TheLastStageAgainstTheFirst) {
   EXPECT_TRUE(faster.says("fused 2.0"));
   row(run, "training_step_mlp/b128/gpu/cublas_cudnn/f32").seconds *= 5;
   EXPECT_EQ(judged(13, run).ruling(), "does not hold here");
+  // A gain by another precision is told, and saves nothing.
+  add_synthetic_step(run, "gpu/cublas_cudnn/bf16", 0.2);
+  const Judged mixed = judged(13, run);
+  EXPECT_EQ(mixed.ruling(), "does not hold here");
+  EXPECT_TRUE(mixed.says("across precisions"));
 }
 
 TEST(Frameworks, WithinATenthOrNot) {

@@ -99,21 +99,23 @@ std::string speedups_html(const Page& page, const Run& run) {
       "machine, run, shape and precision; intervals in brackets. Operands are resident on the "
       "device unless a column says otherwise.</caption><thead><tr><th scope=\"col\">Operation"
       "<th scope=\"col\">Precision<th scope=\"col\">Geometric mean<th scope=\"col\">Pairs"
-      "<th scope=\"col\">GPU wins<th scope=\"col\">GPU wins, transfers at every call"
+      "<th scope=\"col\">GPU wins<th scope=\"col\">GPU wins, transfers once in 100 calls"
+      "<th scope=\"col\">GPU wins, transfers at every call"
       "<th scope=\"col\">Worst<th scope=\"col\">Best</tr></thead>\n<tbody>";
   for (const Answer& answer : run.answers) {
     if (!listing.takes()) continue;
     out += fmt::format(
         "<tr{}><td>{} {}<td>{}<td class=\"w\"><a href=\"#{}\"{}>{}</a><td "
-        "class=\"n\">{}<td>{}<td>{}"
+        "class=\"n\">{}<td>{}<td>{}<td>{}"
         "<td>{}<td>{}</tr>\n",
         facets(run.label, answer.op, answer.precision), escape_html(answer.op),
         escape_html(answer.mode), escape_html(answer.precision), answer_id(run, answer),
         title_attribute(shapes_of(answer)),
         answer.geometric_mean ? escape_html(ratio_text(*answer.geometric_mean))
                               : "no round has every pair",
-        answer.pairs.size(), escape_html(wins_text(run, answer, false)),
-        escape_html(wins_text(run, answer, true)), extreme_html(run, answer.worst),
+        answer.pairs.size(), escape_html(wins_text(run, answer, Transfers::resident)),
+        escape_html(wins_text(run, answer, Transfers::once)),
+        escape_html(wins_text(run, answer, Transfers::every_call)), extreme_html(run, answer.worst),
         extreme_html(run, answer.best));
   }
   return out + "</tbody></table></div>\n" + listing.note("operations");

@@ -247,6 +247,18 @@ std::string share_text(const Estimate& share) {
                      format_number(100 * share.interval.high, 3));
 }
 
+// The share on one scale for all rows, its interval as a line, the library itself as the tick.
+std::string share_bar(const Estimate& share) {
+  constexpr double kWidth = 160, kMost = 1.25;
+  const auto x = [&](double value) { return std::min(value, kMost) / kMost * kWidth; };
+  return fmt::format(
+      "<svg class=\"ladder\" width=\"{0:.0f}\" height=\"14\" viewBox=\"0 0 {0:.0f} 14\" "
+      "aria-hidden=\"true\"><path d=\"M0 3h{1:.1f}v8h-{1:.1f}z\" fill=\"#0072b2\"/><path "
+      "class=\"m\" d=\"M{2:.1f} 7H{3:.1f}\" stroke=\"#c2500a\" stroke-width=\"2\"/><path "
+      "class=\"t\" d=\"M{4:.1f} 0v14\" stroke=\"#4b5563\"/></svg>",
+      kWidth, x(share.value), x(share.interval.low), x(share.interval.high), x(1));
+}
+
 }  // namespace
 
 std::string ladder_html(const Page& page) {
@@ -271,10 +283,12 @@ std::string ladder_html(const Page& page) {
         if (ratios.empty() || !listing.takes()) continue;
         const Estimate share = ratio_estimate(ratios);
         rows += fmt::format(
-            "<tr><td>{}{} {}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n", run_cell(page, run),
-            escape_html(c->segments.op), escape_html(c->segments.shape),
+            "<tr><td>{}{} {}<td>{}<td>{}<td>{}<td>{}<td class=\"n\">{}<td>{}</tr>\n",
+            run_cell(page, run), escape_html(c->segments.op), escape_html(c->segments.shape),
             escape_html(c->segments.precision), escape_html(c->segments.device),
-            escape_html(implementation_text(c->segments.implementation)), share_text(share),
+            row_link(page, run, *c, implementation_text(c->segments.implementation),
+                     c->name + " against " + best.favourite().name),
+            share_bar(share), share_text(share),
             escape_html(best.favourite().segments.implementation));
       }
     });
@@ -285,9 +299,12 @@ std::string ladder_html(const Page& page) {
         "on one device.");
   }
   return "<div class=\"scroll\"><table><caption>Speed of hand-written code as a share of the best "
-         "library's on the same device, shape and precision, from paired rounds</caption><thead>"
+         "library's on the same device, shape and precision, from paired rounds. Bars end at 125 "
+         "%; "
+         "the tick is the library, the line across the end the interval.</caption><thead>"
          "<tr><th scope=\"col\">Shape<th scope=\"col\">Precision<th scope=\"col\">Device"
-         "<th scope=\"col\">Implementation<th scope=\"col\">Share<th scope=\"col\">Of</tr></thead>"
+         "<th scope=\"col\">Implementation<th scope=\"col\" colspan=\"2\">Share"
+         "<th scope=\"col\">Of</tr></thead>"
          "\n<tbody>" +
          rows + "</tbody></table></div>\n" + listing.note("rows");
 }

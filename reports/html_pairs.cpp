@@ -2,17 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "reports/html_parts.h"
 #include "reports/text.h"
 
 namespace breakeven {
 namespace {
-
-double median_of(const Best& best) {
-  std::vector<double> values;
-  for (const auto& [round, seconds] : best.seconds) values.push_back(seconds);
-  return median(std::move(values));
-}
 
 // "<small>openblas, 2 threads</small>" on a line of its own.
 std::string by_html(const Best& best) {
@@ -25,7 +21,8 @@ std::string by_html(const Best& best) {
 
 std::string side_cell(const Page& page, const Run& run, const Best& best) {
   return "<td class=\"w\">" +
-         row_link(page, run, best.favourite(), format_seconds(median_of(best)), "") + by_html(best);
+         row_link(page, run, best.favourite(), format_seconds(median_of_rounds(best.seconds)), "") +
+         by_html(best);
 }
 
 // Leads to the baseline's row, unless that is the strongest one, which the line leads to anyway.
@@ -42,13 +39,13 @@ std::string pair_row(const Page& page, const Run& run, const Pair& pair) {
   const Case& gpu = pair.gpu.favourite();
   const Case& cpu = pair.cpu.favourite();
   return fmt::format(
-      "<tr id=\"{}\"{}><td>{}{} {}{}{}<td>{}{}{}<td>{}<td>{}"
+      "<tr id=\"{}\"{}><td>{}{} {}{}{}<td>{}{}{}<td>{}<td>{}<td>{}"
       "<td class=\"n\">{}{}{}{}</tr>\n",
       pair_id(run, pair), title_attribute(cpu.name + " : " + gpu.name), run_cell(page, run),
       escape_html(pair.op), escape_html(pair.shape),
       pair.mode.empty() ? "" : " " + escape_html(pair.mode), sizes_html(gpu),
       escape_html(pair.precision), side_cell(page, run, pair.gpu), side_cell(page, run, pair.cpu),
-      escape_html(ratio_text(pair.speedup)),
+      escape_html(ratio_text(pair.speedup)), pair.once ? escape_html(ratio_text(*pair.once)) : "–",
       pair.every_call ? escape_html(ratio_text(*pair.every_call)) : "–",
       pair.breakeven_calls ? fmt::format("{:.0f}", *pair.breakeven_calls) : "–",
       baseline_cell(page, run, pair, pair.naive), baseline_cell(page, run, pair, pair.one_thread),
@@ -114,8 +111,9 @@ std::string pairs_html(const Page& page) {
       "resident inputs from which the GPU wins with one upload and one download. –: not "
       "measured.</caption>"
       "<thead><tr><th scope=\"col\">Shape<th scope=\"col\">Precision<th scope=\"col\">GPU"
-      "<th scope=\"col\">CPU, strongest<th scope=\"col\">Speedup<th scope=\"col\">Transfers at "
-      "every call<th scope=\"col\">Break-even calls<th scope=\"col\">Against the naive loop, one "
+      "<th scope=\"col\">CPU, strongest<th scope=\"col\">Speedup<th scope=\"col\">Transfers once "
+      "in 100 calls<th scope=\"col\">Transfers at every call<th scope=\"col\">Break-even calls<th "
+      "scope=\"col\">Against the naive loop, one "
       "thread (a strawman)<th scope=\"col\">Against one tuned thread<th scope=\"col\">Against all "
       "cores, tuned</tr></thead>\n<tbody>";
   Listing pairs(page);

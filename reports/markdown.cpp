@@ -30,8 +30,9 @@ std::string headline_table(const Run& run) {
           "| {} {} | {} | {} | {} | {} | {} {} | {} {} |\n", escape_markdown(answer.op),
           escape_markdown(answer.mode), escape_markdown(answer.precision),
           answer.geometric_mean ? ratio_text(*answer.geometric_mean) : "no common round",
-          answer.pairs.size(), wins_text(run, answer, false), ratio_text(answer.worst->speedup),
-          code(answer.worst->shape), ratio_text(answer.best->speedup), code(answer.best->shape));
+          answer.pairs.size(), wins_text(run, answer, Transfers::resident),
+          ratio_text(answer.worst->speedup), code(answer.worst->shape),
+          ratio_text(answer.best->speedup), code(answer.best->shape));
     }
     out += "\n";
   }

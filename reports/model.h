@@ -78,6 +78,9 @@ struct Against {
   Estimate speedup;  ///< operands resident
 };
 
+/// Calls that share one upload and one download where transfers happen "once".
+inline constexpr int kOnceCalls = 100;
+
 /// GPU against CPU on one workload, precision and mode, in one run of one machine. Ratios are CPU
 /// seconds over GPU seconds: above 1 the GPU is faster.
 struct Pair {
@@ -92,6 +95,7 @@ struct Pair {
   Best cpu;
   std::vector<double> log_ratios;      ///< by round, resident operands
   Estimate speedup;                    ///< operands already on the device
+  std::optional<Estimate> once;        ///< one upload and download in kOnceCalls calls
   std::optional<Estimate> every_call;  ///< upload and download at every call
   // Three baselines beside `cpu`, the strongest row, which alone counts; each where it was
   // measured.
@@ -114,6 +118,18 @@ struct Crossover {
   std::vector<std::pair<double, Verdict>> verdicts;  ///< of every size, in order of size
 };
 
+/// When operands move: before the first call, once in kOnceCalls calls, or at every call.
+enum class Transfers { resident, once, every_call };
+
+/// Each absent where fewer than two sizes have such ratios.
+struct Crossovers {
+  std::optional<Crossover> resident;
+  std::optional<Crossover> once;
+  std::optional<Crossover> every_call;
+
+  const std::optional<Crossover>& of(Transfers transfers) const;
+};
+
 /// Geometric means over one set of pairs against each CPU baseline, so that they can be compared.
 struct BaselineMeans {
   std::vector<const Pair*> pairs;  ///< those that have every baseline which any pair has
@@ -133,8 +149,7 @@ struct Answer {
   BaselineMeans baselines;
   const Pair* worst = nullptr;
   const Pair* best = nullptr;
-  std::optional<Crossover> resident;  ///< along squares; absent with fewer than two of them
-  std::optional<Crossover> every_call;
+  Crossovers crossovers;  ///< along squares
 };
 
 /// All layers of one network at one batch by one implementation, warm, at the default number of
@@ -161,8 +176,7 @@ struct BatchSeries {
   std::string mode;
   std::string name;  ///< "resnet50_conv1", "resnet50"; of a model's sizes "cifar_b"
   bool whole_network = false;
-  Crossover resident;                   ///< sizes are images or sequences
-  std::optional<Crossover> every_call;  ///< where two batches or more have transfers
+  Crossovers crossovers;  ///< sizes are images or sequences; `resident` is always there
 };
 
 /// One file: a machine and a run.
@@ -246,6 +260,9 @@ std::vector<Case> aggregate(const Results& results);
 Best best_by_other_rounds(const std::vector<const Case*>& candidates);
 
 Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_by_size);
+
+/// Along pairs by size.
+Crossovers find_crossovers(const std::vector<std::pair<double, const Pair*>>& pairs);
 
 struct Pairing {
   std::vector<Pair> pairs;

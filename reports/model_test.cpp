@@ -247,16 +247,18 @@ TEST(Pairs, RatiosEqualHandComputation) {
   EXPECT_NEAR(answer.best->speedup.value, 32, 1e-9);
   EXPECT_NEAR(answer.worst->naive->speedup.value, 25, 1e-9);
   EXPECT_FALSE(answer.best->naive.has_value());
-  EXPECT_EQ(answer.resident->cpu_wins_to, 64);
-  EXPECT_EQ(answer.resident->gpu_wins_from, 512);
+  EXPECT_EQ(answer.crossovers.resident->cpu_wins_to, 64);
+  EXPECT_EQ(answer.crossovers.resident->gpu_wins_from, 512);
   // 0.5 -> 32 over a factor of 8 in size: 1 lies a sixth of the way.
-  EXPECT_NEAR(*answer.resident->interpolated, 64 * std::pow(8, 1.0 / 6), 1e-6);
+  EXPECT_NEAR(*answer.crossovers.resident->interpolated, 64 * std::pow(8, 1.0 / 6), 1e-6);
 
   const double cpu = 2.0 * 512 * 512 * 512 / 100e9;
   const double gpu = cpu / 32;
   const double bytes = 12.0 * 512 * 512;
   const double transfers = 2e-5 + bytes / 25e9;
   EXPECT_NEAR(answer.best->every_call->value, cpu / (gpu + transfers), 1e-6);
+  EXPECT_NEAR(answer.best->once->value, cpu / (gpu + transfers / kOnceCalls), 1e-6);
+  EXPECT_EQ(answer.crossovers.once->gpu_wins_from, 512);
   EXPECT_EQ(*answer.best->breakeven_calls, std::ceil(transfers / (cpu - gpu)));
   EXPECT_FALSE(answer.worst->breakeven_calls.has_value());
 }

@@ -13,8 +13,8 @@
 
 namespace breakeven {
 
-std::string wins_text(const Run& run, const Answer& answer, bool every_call) {
-  const std::optional<Crossover>& squares = every_call ? answer.every_call : answer.resident;
+std::string wins_text(const Run& run, const Answer& answer, Transfers transfers) {
+  const std::optional<Crossover>& squares = answer.crossovers.of(transfers);
   if (squares) return crossover_text(*squares);
   const bool model = is_training(answer.op);
   if (!model && !is_convolution(answer.pairs.front()->gpu.favourite())) {
@@ -29,11 +29,11 @@ std::string wins_text(const Run& run, const Answer& answer, bool every_call) {
       all.begin(), all.end(), answer,
       [&](const BatchSeries& a, const Answer& wanted) { return key(a) < key(wanted); });
   for (; series != all.end() && key(*series) == key(answer); ++series) {
-    if (series->whole_network || (every_call && !series->every_call)) continue;
+    const std::optional<Crossover>& crossover = series->crossovers.of(transfers);
+    if (series->whole_network || !crossover) continue;
     ++layers;
-    const Crossover& crossover = every_call ? *series->every_call : series->resident;
-    wins += crossover.gpu_wins_from ? 1 : 0;
-    only = crossover_text(crossover, "batch");
+    wins += crossover->gpu_wins_from ? 1 : 0;
+    only = crossover_text(*crossover, "batch");
   }
   if (model) {
     if (layers == 0) return "not measured: no size of the model at two batches";
@@ -108,11 +108,9 @@ std::string networks_sentence(const Run& run) {
       break;
     }
     const Best best = best_by_other_rounds(sums);
-    std::vector<double> values;
-    for (const auto& [round, seconds] : best.seconds) values.push_back(seconds);
     const CaseName& name = best.favourite().segments;
     parts.push_back(fmt::format("{} {} {} ({})", name.shape, name.precision,
-                                format_seconds(median(values)),
+                                format_seconds(median_of_rounds(best.seconds)),
                                 implementation_text(name.implementation)));
   }
   if (parts.empty()) return "";

@@ -225,14 +225,7 @@ void find_batch_series(Run& run) {
     if (pairs.size() < 2) continue;
     BatchSeries series;
     std::tie(series.op, series.precision, series.mode, series.name, series.whole_network) = key;
-    std::vector<std::pair<double, Estimate>> resident;
-    std::vector<std::pair<double, Estimate>> every_call;
-    for (const auto& [batch, pair] : pairs) {
-      resident.emplace_back(batch, pair->speedup);
-      if (pair->every_call) every_call.emplace_back(batch, *pair->every_call);
-    }
-    series.resident = find_crossover(resident);
-    if (every_call.size() >= 2) series.every_call = find_crossover(every_call);
+    series.crossovers = find_crossovers({pairs.begin(), pairs.end()});
     run.batch_series.push_back(std::move(series));
   }
 }

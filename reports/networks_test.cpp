@@ -283,15 +283,16 @@ TEST(BatchSeries, TheCrossoverLiesBetweenTwoBatches) {
     throw std::runtime_error("no series " + name);
   };
   EXPECT_EQ(run.batch_series.size(), 4u);  // three layers and their sum
-  EXPECT_EQ(series_of("block").resident.cpu_wins_to, 1);
-  EXPECT_EQ(series_of("block").resident.gpu_wins_from, 16);
-  EXPECT_FALSE(series_of("stem").resident.gpu_wins_from.has_value());
-  EXPECT_EQ(series_of("head").resident.gpu_wins_from, 1);
-  EXPECT_TRUE(series_of("head").every_call.has_value());
-  EXPECT_FALSE(series_of("net").every_call.has_value());
+  EXPECT_EQ(series_of("block").crossovers.resident->cpu_wins_to, 1);
+  EXPECT_EQ(series_of("block").crossovers.resident->gpu_wins_from, 16);
+  EXPECT_FALSE(series_of("stem").crossovers.resident->gpu_wins_from.has_value());
+  EXPECT_EQ(series_of("head").crossovers.resident->gpu_wins_from, 1);
+  EXPECT_TRUE(series_of("head").crossovers.every_call.has_value());
+  EXPECT_FALSE(series_of("net").crossovers.every_call.has_value());
   EXPECT_TRUE(series_of("net").whole_network);
-  EXPECT_EQ(wins_text(run, run.answers.at(0), false), "from some batch on in 2 of 3 layers");
-  EXPECT_EQ(crossover_text(series_of("stem").resident, "batch"),
+  EXPECT_EQ(wins_text(run, run.answers.at(0), Transfers::resident),
+            "from some batch on in 2 of 3 layers");
+  EXPECT_EQ(crossover_text(*series_of("stem").crossovers.resident, "batch"),
             "at no measured batch; the CPU wins up to 16");
 }
 
@@ -322,7 +323,7 @@ TEST(Convolutions, TheLeadTellsTheForwardOnesAndTheirSum) {
   backward.name = "conv2d_backward_data/stem_n1/cpu/onednn/f32";
   synthetic.cases.push_back(backward);
   const std::string lead = answer_sentence(page_of({synthetic}));
-  EXPECT_TRUE(holds(lead, "in conv2d_forward f32"));
+  EXPECT_TRUE(holds(lead, "in f32 (conv2d_forward "));
   EXPECT_FALSE(holds(lead, "backward"));
   EXPECT_TRUE(holds(lead,
                     "All convolutions of a network, forward, take: net_n1 f32 141.0 ms "

@@ -75,10 +75,15 @@ std::vector<const Case*> those(const std::vector<const Case*>& cases, bool (*wan
   return found;
 }
 
-double median_of(const RoundValues& values) {
-  std::vector<double> seconds;
-  for (const auto& [round, value] : values) seconds.push_back(value);
-  return median(std::move(seconds));
+// Of each round that has transfers: a call with its share of one upload and download in kOnceCalls.
+RoundValues once_seconds(const Best& gpu) {
+  RoundValues values;
+  for (const auto& [round, every_call] : gpu.every_call_seconds) {
+    const auto resident = gpu.seconds.find(round);
+    if (resident == gpu.seconds.end()) continue;
+    values[round] = resident->second + (every_call - resident->second) / kOnceCalls;
+  }
+  return values;
 }
 
 std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>& gpu,
@@ -102,14 +107,14 @@ std::optional<Pair> make_pair(const PairKey& key, const std::vector<const Case*>
   pair.all_cores =
       against(those(tuned, [](const Case& c) { return !c.segments.options.contains("threads"); }),
               pair.gpu);
-  const auto ratios = paired_log_ratios(pair.cpu.seconds, pair.gpu.every_call_seconds);
-  if (!ratios.empty()) {
-    pair.every_call = ratio_estimate(ratios);
+  pair.once = times_as_fast(pair.cpu.seconds, once_seconds(pair.gpu));
+  pair.every_call = times_as_fast(pair.cpu.seconds, pair.gpu.every_call_seconds);
+  if (pair.every_call) {
     const Interval& resident = pair.speedup.interval;
     if (resident.decides() && resident.low > 1)
       pair.breakeven_calls =
-          breakeven_calls(median_of(pair.cpu.seconds), median_of(pair.gpu.seconds),
-                          median_of(pair.gpu.every_call_seconds));
+          breakeven_calls(median_of_rounds(pair.cpu.seconds), median_of_rounds(pair.gpu.seconds),
+                          median_of_rounds(pair.gpu.every_call_seconds));
   }
   return pair;
 }
@@ -185,15 +190,11 @@ void find_answers(Run& run) {
     answer.best = *best;
     answer.geometric_mean = geometric_mean_of(pairs, strongest);
     answer.baselines = baseline_means(pairs);
-    std::vector<std::pair<double, Estimate>> resident;
-    std::vector<std::pair<double, Estimate>> every_call;
+    std::vector<std::pair<double, const Pair*>> squares;
     for (const Pair* pair : pairs) {
-      if (!pair->square) continue;
-      resident.emplace_back(pair->size, pair->speedup);
-      if (pair->every_call) every_call.emplace_back(pair->size, *pair->every_call);
+      if (pair->square) squares.emplace_back(pair->size, pair);
     }
-    if (resident.size() >= 2) answer.resident = find_crossover(resident);
-    if (every_call.size() >= 2) answer.every_call = find_crossover(every_call);
+    answer.crossovers = find_crossovers(squares);
     answer.pairs = std::move(pairs);
     run.answers.push_back(std::move(answer));
   }
@@ -243,6 +244,31 @@ Best best_by_other_rounds(const std::vector<const Case*>& candidates) {
   }
   if (!all_have_transfers) best.every_call_seconds.clear();
   return best;
+}
+
+const std::optional<Crossover>& Crossovers::of(Transfers transfers) const {
+  switch (transfers) {
+    case Transfers::once:
+      return once;
+    case Transfers::every_call:
+      return every_call;
+    case Transfers::resident:
+      break;
+  }
+  return resident;
+}
+
+Crossovers find_crossovers(const std::vector<std::pair<double, const Pair*>>& pairs) {
+  std::vector<std::pair<double, Estimate>> resident, once, every_call;
+  for (const auto& [size, pair] : pairs) {
+    resident.emplace_back(size, pair->speedup);
+    if (pair->once) once.emplace_back(size, *pair->once);
+    if (pair->every_call) every_call.emplace_back(size, *pair->every_call);
+  }
+  const auto along = [](const auto& ratios) {
+    return ratios.size() < 2 ? std::nullopt : std::optional(find_crossover(ratios));
+  };
+  return {along(resident), along(once), along(every_call)};
 }
 
 Crossover find_crossover(const std::vector<std::pair<double, Estimate>>& ratio_by_size) {

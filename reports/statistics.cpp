@@ -37,6 +37,12 @@ double median(std::vector<double> samples) {
   return sorted_median(samples);
 }
 
+double median_of_rounds(const RoundValues& values) {
+  std::vector<double> samples;
+  for (const auto& [round, value] : values) samples.push_back(value);
+  return median(std::move(samples));
+}
+
 Estimate median_estimate(std::vector<double> samples, double confidence) {
   require(!samples.empty(), "median of no samples");
   std::sort(samples.begin(), samples.end());
@@ -118,6 +124,12 @@ Estimate ratio_estimate(const std::vector<double>& log_ratios, double confidence
   estimate.interval.low = std::exp(estimate.interval.low);
   estimate.interval.high = std::exp(estimate.interval.high);
   return estimate;
+}
+
+std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast) {
+  const std::vector<double> ratios = paired_log_ratios(slow, fast);
+  if (ratios.empty()) return std::nullopt;
+  return ratio_estimate(ratios);
 }
 
 }  // namespace breakeven

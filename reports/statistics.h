@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <map>
+#include <optional>
 #include <vector>
 
 namespace breakeven {
@@ -31,6 +32,9 @@ using RoundValues = std::map<int, double>;
 /// The middle sample, or the mean of the middle two. Throws std::invalid_argument when empty.
 double median(std::vector<double> samples);
 
+/// Of the values of all rounds.
+double median_of_rounds(const RoundValues& values);
+
 /// The median and the narrowest symmetric interval between order statistics, [x(k), x(n+1-k)], that
 /// covers the population median with at least `confidence`: its coverage is 1 - 2 P(B < k) for
 /// B ~ Binomial(n, 1/2), whatever the distribution (David & Nagaraja, Order Statistics, 7.1). With
@@ -57,5 +61,9 @@ std::vector<double> paired_log_ratios(const RoundValues& numerator, const RoundV
 
 /// exp(hodges_lehmann(log ratios)), interval included. Throws std::invalid_argument when empty.
 Estimate ratio_estimate(const std::vector<double>& log_ratios, double confidence = 0.95);
+
+/// Seconds of `slow` over those of `fast`, by paired rounds; absent where no round has both.
+/// Throws std::invalid_argument where a value is not positive.
+std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast);
 
 }  // namespace breakeven

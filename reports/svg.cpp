@@ -164,7 +164,12 @@ class Drawing {
         range.add(point.high.value_or(point.y), axis.logarithmic);
       }
     }
-    if (!of_x) {
+    if (of_x) {
+      for (const Span& span : plot_.spans) {
+        range.add(span.from, axis.logarithmic);
+        range.add(span.to, axis.logarithmic);
+      }
+    } else {
       for (const Level& level : plot_.levels) range.add(level.y, axis.logarithmic);
     }
     for (const Arrow& arrow : plot_.arrows) {

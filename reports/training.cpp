@@ -35,17 +35,11 @@ const Options kGraph = {{"launch", "graph"}};
 using StepKey =
     std::tuple<std::string, std::string, std::string, std::string, std::string, Options>;
 
-std::optional<Estimate> times_as_fast(const Case& slow, const Case& fast) {
-  const std::vector<double> ratios = paired_log_ratios(slow.round_seconds(), fast.round_seconds());
-  if (ratios.empty()) return std::nullopt;
-  return ratio_estimate(ratios);
-}
-
 }  // namespace
 
 std::optional<Estimate> TrainingRow::step_to_inference() const {
   if (step == nullptr || inference == nullptr) return std::nullopt;
-  return times_as_fast(*step, *inference);
+  return times_as_fast(step->round_seconds(), inference->round_seconds());
 }
 
 std::optional<double> sweep_batch(const Case& c) {
@@ -156,8 +150,9 @@ std::vector<Ablation> ablations(const std::vector<TrainingRow>& rows) {
           {row.model, name.shape, name.device, ablation.implementation, precision, options});
       if (found == steps.end() || found->second == nullptr) return false;
       const Case* step = found->second;
-      ablation.stages.push_back({stage, step, times_as_fast(*row.step, *step),
-                                 times_as_fast(*ablation.stages.back().step, *step)});
+      ablation.stages.push_back(
+          {stage, step, times_as_fast(row.step->round_seconds(), step->round_seconds()),
+           times_as_fast(ablation.stages.back().step->round_seconds(), step->round_seconds())});
       return true;
     };
     add("fused", "f32", {});

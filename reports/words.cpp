@@ -38,13 +38,17 @@ std::string first_parts(std::vector<std::string> parts) {
          (count > kMostParts ? fmt::format("; and {} more below", count - kMostParts) : "");
 }
 
-// Modules by reason, in order of the file, so that one reason is said once.
-std::vector<std::string> module_reasons(const std::vector<const Unavailable*>& modules) {
+// Modules by reason, in order of the file, so that one reason is said once; `brief` leaves out what
+// follows its first colon, as the words of a loader.
+std::vector<std::string> module_reasons(const std::vector<const Unavailable*>& modules,
+                                        bool brief = false) {
   std::vector<std::pair<std::string, std::vector<std::string>>> by_reason;
   for (const Unavailable* module : modules) {
+    const std::string reason =
+        brief ? module->reason.substr(0, module->reason.find(": ")) : module->reason;
     auto found = std::find_if(by_reason.begin(), by_reason.end(),
-                              [&](const auto& entry) { return entry.first == module->reason; });
-    if (found == by_reason.end()) found = by_reason.insert(found, {module->reason, {}});
+                              [&](const auto& entry) { return entry.first == reason; });
+    if (found == by_reason.end()) found = by_reason.insert(found, {reason, {}});
     found->second.push_back(module->module);
   }
   std::vector<std::string> texts;
@@ -76,6 +80,11 @@ std::string verdicts_text(const std::vector<std::pair<double, Verdict>>& verdict
   return text;
 }
 
+// Forward, backward and update of a training step have tables of their own.
+bool is_part_of_step(const std::string& op) {
+  return is_training(op) && !op.starts_with("training_step_") && !op.starts_with("inference_");
+}
+
 // The lead is read first and in one breath: of the convolutions it has the forward one, of models
 // the whole step.
 bool in_lead(const std::string& op) {
@@ -91,7 +100,9 @@ std::string speedup_sentence(const Run& run) {
                                    answer.mode.empty() ? "" : " " + answer.mode,
                                    ratio_text(*answer.geometric_mean));
     part += fmt::format(" over {}", plural(answer.pairs.size(), "pair", "pairs"));
-    if (answer.resident) part += ", GPU wins " + crossover_text(*answer.resident);
+    if (const auto& crossover = answer.crossovers.resident) {
+      part += ", GPU wins " + crossover_text(*crossover);
+    }
     parts.push_back(part);
   }
   for (const Pair& pair : run.network_pairs) {
@@ -131,7 +142,7 @@ std::vector<Headline> headlines(const Run& run) {
   std::map<Key, Headline> all;
   for_each_stretch(run.cases, same_work, [&](std::span<const Case> cases) {
     const CaseName& name = cases.front().segments;
-    if (name.op == "peak") return;
+    if (name.op == "peak" || is_part_of_step(name.op)) return;
     std::vector<const Case*> candidates;
     for (const Case& c : cases) {
       if (!run.trusts(c) || is_framework(c) || is_pipeline(c) || !rate_of_case(c) ||
@@ -176,7 +187,7 @@ std::string gpu_absence(const Run& run) {
       modules.push_back(&module);
     }
   }
-  if (!modules.empty()) return joined(module_reasons(modules), "; ");
+  if (!modules.empty()) return joined(module_reasons(modules, true), "; ");
   const bool failed = std::any_of(run.cases.begin(), run.cases.end(), [](const Case& c) {
     return c.segments.device == "gpu" && c.failure;
   });
@@ -196,6 +207,14 @@ std::string ratio_text(const Estimate& ratio) {
     return fmt::format("can't tell ({})", interval);
   }
   return fmt::format("{}x ({})", value, interval);
+}
+
+std::string ratio_phrase(const Estimate& ratio) {
+  const Interval& interval = ratio.interval;
+  const bool tells = interval.decides() && (interval.low > 1 || interval.high < 1);
+  if (tells || !(interval.coverage > 0)) return ratio_text(ratio);
+  return fmt::format("somewhere between {}x and {}x", format_number(interval.low, 3),
+                     format_number(interval.high, 3));
 }
 
 std::string crossover_text(const Crossover& crossover, const char* what) {
@@ -226,6 +245,32 @@ std::string coverage_text(const Interval& interval) {
   return interval.coverage > 0 ? format_percent(interval.coverage) : "none";
 }
 
+namespace {
+
+// Of each precision the highest rate: "230.8 GFLOP/s in f32 (matmul square_512 by …), …".
+std::string reached_text(const Run& run) {
+  const std::vector<Headline> all = headlines(run);
+  std::map<std::string, const Headline*> best_of;
+  for (const Headline& best : all) {
+    if (best.op == "stream" || best.device != "cpu" || !in_lead(best.op)) continue;
+    const Headline*& place = best_of[best.precision];
+    if (place == nullptr || best.per_second > place->per_second) place = &best;
+  }
+  std::vector<std::string> parts;
+  for (const auto& [precision, best] : best_of) {
+    const CaseName& name = best->favourite->segments;
+    parts.push_back(fmt::format(
+        "{} in {} ({} {} by {}{})", rate_text(best->op, best->per_second), precision, best->op,
+        name.shape, implementation_text(name.implementation),
+        best->share_of_ceiling
+            ? fmt::format(", {} of measured peak", format_percent(*best->share_of_ceiling))
+            : ""));
+  }
+  return first_parts(parts);
+}
+
+}  // namespace
+
 std::string answer_sentence(const Page& page) {
   std::vector<std::string> sentences;
   for (const Run& run : page.runs) {
@@ -240,18 +285,9 @@ std::string answer_sentence(const Page& page) {
              ? "No speedup was measured here: no GPU row has a verified, tuned CPU row of the "
                "same shape, precision and mode."
              : fmt::format("No speedup was measured here ({}).", gpu_absence(run)));
-    std::vector<std::string> reached;
-    for (const Headline& best : headlines(run)) {
-      if (best.op == "stream" || best.device != "cpu" || !in_lead(best.op)) continue;
-      reached.push_back(fmt::format(
-          "{} in {} {} ({} on {}{})", rate_text(best.op, best.per_second), best.op, best.precision,
-          implementation_text(best.favourite->segments.implementation),
-          best.favourite->segments.shape,
-          best.share_of_ceiling
-              ? fmt::format(", {} of measured peak", format_percent(*best.share_of_ceiling))
-              : ""));
+    if (const std::string reached = reached_text(run); !reached.empty()) {
+      text += fmt::format(" The CPU reaches {}.", reached);
     }
-    if (!reached.empty()) text += fmt::format(" The CPU reaches {}.", first_parts(reached));
     text += networks_sentence(run);
     sentences.push_back(text);
   }

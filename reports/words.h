@@ -39,7 +39,8 @@ struct Headline {
   std::size_t shapes = 0;  ///< measured in this operation and precision
 };
 
-/// Warm rows at the default number of threads; peak rows are ceilings, not answers.
+/// Warm rows at the default number of threads; peak rows are ceilings, not answers, and parts of a
+/// training step stand in tables of their own.
 std::vector<Headline> headlines(const Run& run);
 
 /// "B: " before what is said of one of several runs; empty where there is one run only.
@@ -60,11 +61,15 @@ std::string answer_sentence(const Page& page);
 /// with a space before it; empty where there is none.
 std::string networks_sentence(const Run& run);
 
-/// Why a run holds no GPU row: the modules' own reasons.
+/// Why a run holds no GPU row: the modules' own reasons, in brief.
 std::string gpu_absence(const Run& run);
 
 /// "12.3x (11.9–12.8)"; an interval around 1 is "can't tell".
 std::string ratio_text(const Estimate& ratio);
+
+/// The same inside a sentence, as before "as fast": "12.3x (11.9–12.8)", "somewhere between 0.91x
+/// and 1.12x".
+std::string ratio_phrase(const Estimate& ratio);
 
 /// What follows "GPU wins": "from a size between 512 and 768 (about 610) on", or, where it wins in
 /// the middle of the sweep only, "at 512–2048; can't tell at 4096". `what` is swept: size, batch.
@@ -72,7 +77,7 @@ std::string crossover_text(const Crossover& crossover, const char* what = "size"
 
 /// The same for an answer, with the reason where there is no sweep to tell from. Of a convolution:
 /// in how many layers the GPU wins from some batch on.
-std::string wins_text(const Run& run, const Answer& answer, bool every_call);
+std::string wins_text(const Run& run, const Answer& answer, Transfers transfers);
 
 /// A case's sizes as people write them: of a convolution "n16 64x56x56 -> 128, 3x3, stride 2" and
 /// "NCHW" where it isn't NHWC, of a matmul "1024x3072x768" (m, n, k); else empty.

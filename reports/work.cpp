@@ -4,12 +4,6 @@
 
 namespace breakeven {
 
-std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast) {
-  const std::vector<double> ratios = paired_log_ratios(slow, fast);
-  if (ratios.empty()) return std::nullopt;
-  return ratio_estimate(ratios);
-}
-
 std::vector<Work> all_work(const Run& run) {
   std::map<std::tuple<std::string, std::string, std::string>, Work> work;
   for (const Case& c : run.cases) {

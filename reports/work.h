@@ -2,7 +2,6 @@
 #pragma once
 
 #include <map>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +21,6 @@ struct Work {
 /// Verified rows of ours, neither naive nor packed nor peak nor stream nor with transfers inside,
 /// by what they compute.
 std::vector<Work> all_work(const Run& run);
-
-/// Seconds of `slow` over those of `fast`, by paired rounds; absent where no round has both.
-std::optional<Estimate> times_as_fast(const RoundValues& slow, const RoundValues& fast);
 
 /// f32 over another precision on the same work and device: across precisions, so no speedup.
 struct PrecisionGain {
