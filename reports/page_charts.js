@@ -54,7 +54,9 @@ function redraw(svg, axes) {
   const points = series.flatMap((each) => each.points);
   const levels = [...svg.querySelectorAll('.lv')];
   const isLog = (axis) => svg.dataset.log.includes(axis) && !axes.includes(axis);
-  const x = makeScale(isLog('x'), points.map((point) => point.x), left, right);
+  const spans = [...svg.querySelectorAll('rect[data-x]')].flatMap((span) => numbers(span.dataset.x));
+  const places = points.map((point) => point.x).concat(spans);
+  const x = makeScale(isLog('x'), places, left, right);
   const heights = points.flatMap(({y, low = y, high = y}) => [y, low, high])
                       .concat(levels.map((level) => +level.dataset.y));
   const y = makeScale(isLog('y'), isLog('y') ? heights.filter((each) => each > 0) : [...heights, 0],
@@ -95,7 +97,7 @@ function redraw(svg, axes) {
   for (const level of levels) {
     level.setAttribute('d', `M${left} ${short(y.pixel(+level.dataset.y))}H${right}`);
   }
-  const wasX = makeScale(svg.dataset.log.includes('x'), points.map((point) => point.x), left, right);
+  const wasX = makeScale(svg.dataset.log.includes('x'), places, left, right);
   const wasY = svg.dataset.log.includes('y')
       ? makeScale(true, heights.filter((each) => each > 0), bottom, top) : y;
   for (const each of series) {

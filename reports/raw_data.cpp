@@ -21,11 +21,12 @@ namespace {
 // Six digits: as much as any clock here resolves, and short.
 constexpr int kDigits = 6;
 
-// Of samples, which a power of ten per case makes integers; but those that make a round's median,
-// and those as near to it as rounding reaches, have decimals: the page's script computes ratios
-// from medians, which must not differ from ours in a digit that is shown.
+// Of samples, which a power of ten per case makes integers. Where that would show they have
+// decimals: those that make a round's median (the page's script computes ratios from medians),
+// those as near to it as rounding reaches, and those that would be rounded twice to kShownDigits.
 constexpr int kSampleDigits = 5;
 constexpr int kMedianDigits = 10;
+constexpr int kShownDigits = 4;
 constexpr double kRoundingReach = 1e-4;
 
 // A list or an object that is being written: separates what is put into it.
@@ -81,6 +82,12 @@ double sample_unit(const Case& c) {
   return std::pow(10, std::floor(std::log10(fastest * 1e9)) + 1 - kSampleDigits);
 }
 
+// Whether an integer lies in the middle between two numbers of kShownDigits digits.
+bool is_tie(double integer) {
+  const double step = std::pow(10, std::floor(std::log10(integer)) + 1 - kShownDigits);
+  return step > 1 && std::fmod(integer, step) == step / 2;
+}
+
 void put_samples(std::string& out, const std::vector<double>& seconds, double unit) {
   std::vector<double> order = seconds;
   std::sort(order.begin(), order.end());
@@ -88,10 +95,12 @@ void put_samples(std::string& out, const std::vector<double>& seconds, double un
   const double high = order[order.size() / 2];
   List samples(out, '[');
   for (const double value : seconds) {
-    const bool decides =
-        std::min(std::abs(value - low), std::abs(value - high)) <= kRoundingReach * high;
     const double scaled = value * 1e9 / unit;
-    append_json_number(samples.next(), decides ? scaled : std::round(scaled), kMedianDigits);
+    const double integer = std::round(scaled);
+    const bool exact =
+        std::min(std::abs(value - low), std::abs(value - high)) <= kRoundingReach * high ||
+        is_tie(integer);
+    append_json_number(samples.next(), exact ? scaled : integer, kMedianDigits);
   }
 }
 

@@ -82,25 +82,30 @@ def downloads(browser):
         expect("stroke=\"#0072b2\"" in text and "--c:#5ab4f0" in text.replace(" ", ""), True, "its colours")
 
 
+PAGES = (("two", "#base=cpu/openblas"), ("recorded", "#base=cpu/openblas"))
+
+
 def accessible(browser):
     from axe_playwright_python.sync_playwright import Axe
-    for width in (1440, 390):
-        for scheme in ("light", "dark"):
-            with browser.page("two.html", "#base=cpu/openblas", width, color_scheme=scheme) as page:
-                open_panel(page)
-                page.click(pill("device", "gpu"))
-                page.screenshot(path=browser.folder / f"page-{width}-{scheme}.png")
-                found = Axe().run(page).response["violations"]
-                grave = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found
-                         if each["impact"] in ("serious", "critical")]
-                expect(grave, [], f"violations at {width} px, {scheme}")
+    for name, fragment in PAGES:
+        for width in (1440, 390):
+            for scheme in ("light", "dark"):
+                with browser.page(f"{name}.html", fragment, width, color_scheme=scheme) as page:
+                    open_panel(page)
+                    page.click(pill("precision", "f32"))
+                    page.screenshot(path=browser.folder / f"{name}-{width}-{scheme}.png")
+                    found = Axe().run(page).response["violations"]
+                    grave = [f"{each['id']}: {each['nodes'][0]['html'][:120]}" for each in found
+                             if each["impact"] in ("serious", "critical")]
+                    expect(grave, [], f"violations of {name} at {width} px, {scheme}")
 
 
 def narrow(browser):
-    with browser.page("two.html", "#base=cpu/openblas", 390) as page:
-        open_panel(page)
-        wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-        expect(wide <= 0, True, f"nothing wider than the screen ({wide} px)")
+    for name, fragment in PAGES:
+        with browser.page(f"{name}.html", fragment, 390) as page:
+            open_panel(page)
+            wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+            expect(wide <= 0, True, f"nothing of {name} wider than the screen ({wide} px)")
 
 
 def motion_and_print(browser):
