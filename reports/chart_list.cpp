@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <functional>
 #include <iterator>
 #include <set>
 
 #include "reports/charts.h"
 #include "reports/machines.h"
+#include "reports/parallel.h"
 #include "reports/training.h"
 
 namespace breakeven {
@@ -64,15 +66,12 @@ std::string charts_left_out(const std::vector<Run>& runs) {
 }
 
 std::vector<Chart> make_charts(const std::vector<Run>& runs) {
-  std::vector<Chart> charts;
-  const auto add = [&](std::optional<Chart> chart, const std::string& op,
-                       const std::string& precision, const std::string& device = "") {
-    if (!chart) return;
-    chart->op = op;
-    chart->precision = precision;
-    chart->device = device;
-    charts.push_back(std::move(*chart));
+  struct Job {
+    std::function<std::optional<Chart>()> draw;
+    std::string op, precision, device;
+    std::vector<Chart> charts = {};
   };
+  std::vector<Job> jobs;
   const Styles styles(runs);
   const std::vector<Rerun> again = reruns(runs);
   for (const Run& run : runs) {
@@ -83,27 +82,50 @@ std::vector<Chart> make_charts(const std::vector<Run>& runs) {
     const Kinds kinds = first_of(kinds_of(run));
     for (std::size_t i = 0; i < run.answers.size() && i < kMostChartKinds; ++i) {
       const Answer& answer = run.answers[i];
-      add(speedup_chart(run, answer), answer.op, answer.precision);
+      jobs.push_back({[&] { return speedup_chart(run, answer); }, answer.op, answer.precision, ""});
     }
     for (const auto& [op, precision] : kinds) {
       // Models have charts of their own, of items against the batch.
       if (is_training(op)) continue;
-      add(throughput_chart(run, styles, op, precision), op, precision);
-      add(share_chart(run, styles, op, precision), op, precision);
+      jobs.push_back({[&, op, precision] { return throughput_chart(run, styles, op, precision); },
+                      op, precision, ""});
+      jobs.push_back({[&, op, precision] { return share_chart(run, styles, op, precision); }, op,
+                      precision, ""});
     }
-    for (const std::string& device : devices) add(roofline_chart(run, device), "", "", device);
+    for (const std::string& device : devices) {
+      jobs.push_back({[&run, device] { return roofline_chart(run, device); }, "", "", device});
+    }
     for (const Rerun& rerun : again) {
       if (rerun.after != &run) continue;
       for (const std::string& device : devices) {
-        add(before_after_chart(*rerun.before, run, device), "", "", device);
+        jobs.push_back({[&, device] { return before_after_chart(*rerun.before, run, device); }, "",
+                        "", device});
       }
     }
     for (const auto& [op, precision] : kinds) {
       const bool part = is_training(op) && !op.starts_with("training_step_");
-      if (op != "stream" && !part) add(threads_chart(run, styles, op, precision), op, precision);
+      if (op == "stream" || part) continue;
+      jobs.push_back({[&, op, precision] { return threads_chart(run, styles, op, precision); }, op,
+                      precision, ""});
     }
-    for (const std::string& device : devices) add(precision_chart(run, device), "", "", device);
-    for (Chart& chart : training_charts(run)) charts.push_back(std::move(chart));
+    for (const std::string& device : devices) {
+      jobs.push_back({[&run, device] { return precision_chart(run, device); }, "", "", device});
+    }
+    jobs.push_back({nullptr, "", "", "", training_charts(run)});
+  }
+  parallel_for(jobs.size(), [&](std::size_t i) {
+    Job& job = jobs[i];
+    if (!job.draw) return;
+    std::optional<Chart> chart = job.draw();
+    if (!chart) return;
+    chart->op = job.op;
+    chart->precision = job.precision;
+    chart->device = job.device;
+    job.charts.push_back(std::move(*chart));
+  });
+  std::vector<Chart> charts;
+  for (Job& job : jobs) {
+    for (Chart& chart : job.charts) charts.push_back(std::move(chart));
   }
   // Names from different files may look alike once they are made safe.
   std::set<std::string> ids;

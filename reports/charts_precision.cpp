@@ -11,7 +11,6 @@
 #include "reports/thinning.h"
 #include "reports/training.h"
 #include "reports/words.h"
-#include "reports/work.h"
 
 namespace breakeven {
 namespace {
@@ -34,9 +33,7 @@ Point point_of(const Mark& mark) {
 }  // namespace
 
 std::optional<Chart> precision_chart(const Run& run, const std::string& device) {
-  const std::vector<Work> all = all_work(run);
-  const std::vector<PrecisionGain> gains =
-      precision_gains(all, device == "gpu" ? &Work::gpu : &Work::cpu);
+  const std::vector<PrecisionGain>& gains = device == "gpu" ? run.gpu_gains : run.cpu_gains;
   std::map<std::string, std::vector<Mark>> marks;
   std::size_t exact = 0;
   double f32_least = std::numeric_limits<double>::infinity(), f32_most = 0;

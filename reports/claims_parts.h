@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "reports/claims.h"
-#include "reports/work.h"
 
 namespace breakeven {
 

@@ -24,9 +24,7 @@ std::string gain_text(const PrecisionGain& gain) {
                      format_scientific(gain.f32->counter("error").value_or(0)));
 }
 
-std::vector<PrecisionGain> narrow_gains(
-    const std::vector<Work>& all, std::map<std::string, std::vector<const Case*>> Work::*device) {
-  std::vector<PrecisionGain> gains = precision_gains(all, device);
+std::vector<PrecisionGain> narrow(std::vector<PrecisionGain> gains) {
   std::erase_if(gains, [](const PrecisionGain& gain) {
     return std::find(kNarrow.begin(), kNarrow.end(), gain.precision) == kNarrow.end();
   });
@@ -74,9 +72,8 @@ std::vector<Evidence> evidence_of(const Run& run, std::vector<PrecisionGain> gai
 
 Judgement judge_tensor_cores(const ClaimInput& input) {
   const Run& run = input.run;
-  const std::vector<Work> all = all_work(run);
-  const std::vector<PrecisionGain> on_gpu = narrow_gains(all, &Work::gpu);
-  const std::vector<PrecisionGain> on_cpu = narrow_gains(all, &Work::cpu);
+  const std::vector<PrecisionGain> on_gpu = narrow(run.gpu_gains);
+  const std::vector<PrecisionGain> on_cpu = narrow(run.cpu_gains);
   std::string cpu = by_precision(on_cpu);
   if (!cpu.empty()) cpu = "times as fast as f32 (across precisions, no speedup): " + cpu;
   std::vector<Evidence> cpu_rows = evidence_of(run, on_cpu);

@@ -32,9 +32,17 @@ class FlatMap {
   bool empty() const { return entries_.empty(); }
   std::size_t size() const { return entries_.size(); }
   void clear() { entries_.clear(); }
+  void reserve(std::size_t size) { entries_.reserve(size); }
   bool operator==(const FlatMap&) const = default;
 
   Iterator find(std::string_view key) const {
+    // Of a dozen names most differ in their length already: quicker than to halve them.
+    if (entries_.size() <= kFew) {
+      return std::find_if(begin(), end(), [&](const Entry& entry) {
+        return entry.first.size() == key.size() &&
+               std::char_traits<char>::compare(entry.first.data(), key.data(), key.size()) == 0;
+      });
+    }
     const Iterator place = entries_.begin() + static_cast<std::ptrdiff_t>(rank(key));
     return place != end() && place->first == key ? place : end();
   }
@@ -58,6 +66,8 @@ class FlatMap {
   }
 
  private:
+  static constexpr std::size_t kFew = 24;
+
   // How many names stand before `key`. Names mostly come in order.
   std::size_t rank(std::string_view key) const {
     if (!entries_.empty() && std::string_view(entries_.back().first) < key) return entries_.size();

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "reports/html_parts.h"
+#include "reports/parallel.h"
 #include "reports/text.h"
 
 namespace breakeven {
@@ -164,11 +165,18 @@ std::string render_html(const Page& page) {
     out += "</nav>";
   }
   out += "</header>\n<main>\n";
-  for (const Section& section : sections) {
-    out += fmt::format("<section id=\"{0}\">\n<h2>{1}</h2>\n{2}</section>\n", section.id,
-                       section.title, section.render(page));
+  std::vector<std::string> parts(sections.size() + 1);
+  // The last first: they take longest.
+  parallel_for(parts.size(), [&](std::size_t from_the_end) {
+    const std::size_t i = parts.size() - 1 - from_the_end;
+    parts[i] = i < sections.size() ? sections[i].render(page) : data_html(page);
+  });
+  for (std::size_t i = 0; i < sections.size(); ++i) {
+    out += fmt::format("<section id=\"{}\">\n<h2>{}</h2>\n", sections[i].id, sections[i].title);
+    out += parts[i];
+    out += "</section>\n";
   }
-  return out + "</main>\n" + data_html(page) + "</body>\n</html>\n";
+  return out + "</main>\n" + parts.back() + "</body>\n</html>\n";
 }
 
 }  // namespace breakeven

@@ -31,13 +31,18 @@ constexpr std::array<Column, 5> kColumns = {{
 
 // Energy and transfers: those columns that any row fills.
 std::string calls_html(const Page& page) {
+  std::array<bool, kColumns.size()> filled{};
+  for (const Run& run : page.runs) {
+    for (const Case& c : run.cases) {
+      if (!c.seconds) continue;
+      for (std::size_t i = 0; i < kColumns.size(); ++i) {
+        filled[i] = filled[i] || c.counter(kColumns[i].key);
+      }
+    }
+  }
   std::vector<Column> columns;
-  for (const Column& column : kColumns) {
-    const bool any = std::any_of(page.runs.begin(), page.runs.end(), [&](const Run& run) {
-      return std::any_of(run.cases.begin(), run.cases.end(),
-                         [&](const Case& c) { return c.seconds && c.counter(column.key); });
-    });
-    if (any) columns.push_back(column);
+  for (std::size_t i = 0; i < kColumns.size(); ++i) {
+    if (filled[i]) columns.push_back(kColumns[i]);
   }
   if (columns.empty()) return "";
   std::string out =
@@ -49,14 +54,16 @@ std::string calls_html(const Page& page) {
   Listing listing(page);
   for (const Run& run : page.runs) {
     for (const Case& c : run.cases) {
+      const bool any =
+          c.seconds && std::any_of(columns.begin(), columns.end(), [&](const Column& column) {
+            return c.counter(column.key).has_value();
+          });
+      if (!any || !listing.takes()) continue;
       std::string cells;
-      bool any = false;
       for (const Column& column : columns) {
         const auto value = c.counter(column.key);
-        any = any || (c.seconds && value);
         cells += "<td class=\"n\">" + (value ? column.format(*value) : "–");
       }
-      if (!any || !listing.takes()) continue;
       out += fmt::format("<tr><td>{}{}{}</tr>\n", run_cell(page, run),
                          row_link(page, run, c, shortened(c.name, kMostOfName), ""), cells);
     }

@@ -112,12 +112,11 @@ std::string before_after_html(const Page& page) {
 }
 
 std::string machines_html(const Page& page) {
+  if (page.runs.size() < 2) return absent("Not shown: these results are of one machine.");
   const std::vector<AcrossMachines> workloads = across_machines(page.runs);
   if (workloads.empty()) {
     return absent(
-        page.runs.size() > 1
-            ? "Not shown: no workload has verified rows of the same precision on two machines."
-            : "Not shown: these results are of one machine.");
+        "Not shown: no workload has verified rows of the same precision on two machines.");
   }
   std::string rows;
   const std::size_t shown = std::min(workloads.size(), kMostWorkloads);

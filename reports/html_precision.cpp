@@ -9,7 +9,6 @@
 
 #include "reports/html_parts.h"
 #include "reports/text.h"
-#include "reports/work.h"
 
 namespace breakeven {
 namespace {
@@ -50,12 +49,9 @@ std::string precision_html(const Page& page) {
   std::string rows;
   Listing listing(page);
   for (const Run& run : page.runs) {
-    const std::vector<Work> all = all_work(run);
     std::map<std::tuple<std::string, std::string, std::string>, Range> ranges;
-    const std::vector<PrecisionGain> cpu = precision_gains(all, &Work::cpu);
-    const std::vector<PrecisionGain> gpu = precision_gains(all, &Work::gpu);
-    for (const auto* gains : {&cpu, &gpu}) {
-      const char* device = gains == &cpu ? "cpu" : "gpu";
+    for (const auto* gains : {&run.cpu_gains, &run.gpu_gains}) {
+      const char* device = gains == &run.cpu_gains ? "cpu" : "gpu";
       const Case* last = nullptr;
       for (const PrecisionGain& gain : *gains) {
         ranges[{gain.work->op, device, gain.precision}].add(gain);

@@ -9,6 +9,9 @@
 #include <string_view>
 #include <tuple>
 #include <unordered_map>
+#include <utility>
+
+#include "reports/parallel.h"
 
 namespace breakeven {
 namespace {
@@ -24,7 +27,11 @@ constexpr std::array<std::string_view, 7> kUntimed = {"error", "tolerance", "flo
 
 // The rows' counters as the case's: medians, of `error` the largest, since one wrong answer is
 // enough. Times of the rounds that went well would pass for a failed case's own.
-void merge_counters(const std::vector<const Row*>& rows, Case& c) {
+void merge_counters(const std::vector<Row*>& rows, Case& c) {
+  if (rows.size() == 1 && !c.failure) {
+    c.counters = std::move(rows.front()->counters);
+    return;
+  }
   FlatMap<std::vector<double>> all;
   for (const Row* row : rows) {
     for (const auto& [key, value] : row->counters) {
@@ -46,24 +53,30 @@ std::optional<double> median_if_whole(const std::vector<double>& values, std::si
   return median(values);
 }
 
-// Of rows in order of round and repetition.
-Case make_case(const std::vector<const Row*>& rows,
+// Of rows in order of round and repetition; takes what they hold.
+Case make_case(const std::vector<Row*>& rows,
                const std::unordered_map<std::string, const Stopping*>& stops) {
   Case c;
-  c.name = rows.front()->name;
-  c.segments = rows.front()->segments;
+  c.name = std::move(rows.front()->name);
+  c.segments = std::move(rows.front()->segments);
+  c.texts = std::move(rows.front()->texts);
   for (const Row* row : rows) {
-    for (const auto& [key, value] : row->texts) c.texts.emplace(key, value);
+    if (row != rows.front()) {
+      for (const auto& [key, value] : row->texts) c.texts.emplace(key, value);
+    }
     if (!row->failure) continue;
     ++c.failed_rows;
     if (!c.failure) c.failure = row->failure;
   }
-  merge_counters(rows, c);
   if (const auto stop = stops.find(c.name); stop != stops.end()) c.stopping = *stop->second;
   for (const Row* row : rows) {
     if (!row->failure) c.threads = row->threads;
   }
-  if (c.failure) return c;
+  if (c.failure) {
+    merge_counters(rows, c);
+    c.check_error();
+    return c;
+  }
   std::vector<double> medians, every_call, joules;
   for (auto row = rows.begin(); row != rows.end();) {
     Round round;
@@ -86,6 +99,8 @@ Case make_case(const std::vector<const Row*>& rows,
     c.rounds.push_back(std::move(round));
   }
   c.seconds = median_estimate(std::move(medians));
+  merge_counters(rows, c);
+  c.check_error();
   return c;
 }
 
@@ -142,10 +157,10 @@ std::optional<double> Case::bytes_per_second() const {
   return *bytes / seconds->value;
 }
 
-bool Case::verified() const {
+void Case::check_error() {
   const auto error = counter("error");
   const auto tolerance = counter("tolerance");
-  return seconds && error && tolerance && *error <= *tolerance;
+  right = error && tolerance && *error <= *tolerance;
 }
 
 std::size_t Case::samples() const {
@@ -247,25 +262,35 @@ std::string options_text(const CaseName& name, const std::vector<std::string>& w
   return text;
 }
 
-std::vector<Case> aggregate(const Results& results) {
+std::vector<Case> aggregate(std::vector<Row> rows, const std::vector<Stopping>& stopping) {
   std::unordered_map<std::string, const Stopping*> stops;
-  for (const Stopping& stop : results.stopping) stops[stop.name] = &stop;
-  std::unordered_map<std::string_view, std::vector<const Row*>> by_name;
-  by_name.reserve(results.rows.size());
-  for (const Row& row : results.rows) by_name[row.name].push_back(&row);
-  std::vector<Case> cases;
-  cases.reserve(by_name.size());
-  for (auto& [name, rows] : by_name) {
-    std::sort(rows.begin(), rows.end(), [](const Row* a, const Row* b) {
+  for (const Stopping& stop : stopping) stops[stop.name] = &stop;
+  std::unordered_map<std::string_view, std::size_t> places;
+  places.reserve(rows.size());
+  std::vector<std::vector<Row*>> groups;
+  for (Row& row : rows) {
+    const auto [place, added] = places.try_emplace(row.name, groups.size());
+    if (added) groups.emplace_back();
+    groups[place->second].push_back(&row);
+  }
+  places.clear();  // it looks into names that are moved from here on
+  std::vector<Case> cases(groups.size());
+  parallel_for(groups.size(), [&](std::size_t i) {
+    std::vector<Row*>& group = groups[i];
+    std::sort(group.begin(), group.end(), [](const Row* a, const Row* b) {
       return std::tuple(a->round.value_or(0), a->repetition) <
              std::tuple(b->round.value_or(0), b->repetition);
     });
-    cases.push_back(make_case(rows, stops));
-  }
+    cases[i] = make_case(group, stops);
+  });
   // Error rows may not know their size: they stand beside the rows of their shape.
-  std::map<std::pair<std::string_view, std::string_view>, double> sizes;
+  const auto work_of = [](const Case& c) {  // "op/shape", as the name begins
+    return std::string_view(c.name).substr(0, c.segments.op.size() + 1 + c.segments.shape.size());
+  };
+  std::unordered_map<std::string_view, double> sizes;
+  sizes.reserve(cases.size());
   for (const Case& c : cases) {
-    double& size = sizes[{c.segments.op, c.segments.shape}];
+    double& size = sizes[work_of(c)];
     size = std::max(size, case_size(c));
   }
   struct Rank {
@@ -275,7 +300,7 @@ std::vector<Case> aggregate(const Results& results) {
   std::vector<Rank> order;
   order.reserve(cases.size());
   for (const Case& c : cases) {
-    order.push_back({sizes.at({c.segments.op, c.segments.shape}), order.size()});
+    order.push_back({sizes.at(work_of(c)), order.size()});
   }
   std::sort(order.begin(), order.end(), [&](const Rank& a, const Rank& b) {
     const Case& left = cases[a.index];
@@ -295,13 +320,18 @@ Run make_run(Results results, std::string label) {
   Run run;
   run.label = std::move(label);
   run.results = std::move(results);
-  run.cases = aggregate(run.results);
-  run.results.rows = {};
+  run.cases = aggregate(std::exchange(run.results.rows, {}), run.results.stopping);
   find_ceilings(run);
   for (Case& c : run.cases) apply_ceiling(run, c);
-  find_pairs(run);
-  find_networks(run);
-  find_batch_series(run);
+  parallel_for(2, [&](std::size_t i) {
+    if (i == 0) {
+      find_pairs(run);
+      find_networks(run);
+      find_batch_series(run);
+    } else {
+      find_work(run);
+    }
+  });
   return run;
 }
 

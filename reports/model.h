@@ -36,6 +36,7 @@ struct Case {
   FlatMap<double> counters;  ///< median over all samples
   FlatMap<std::string> texts;
   std::optional<Stopping> stopping;
+  bool right = false;  ///< its answers were checked, and the largest error lies within the limit
   std::optional<double> share_of_ceiling;  ///< of the measured ceiling named below
   std::string ceiling;                     ///< its case name
 
@@ -46,8 +47,10 @@ struct Case {
   std::optional<double> bytes_per_second() const;
   /// The text of that name, "" where there is none.
   std::string text(std::string_view key) const;
-  /// A checked answer within its limit: only such a case may enter a ratio.
-  bool verified() const;
+  /// Timed and right: only such a case may enter a ratio.
+  bool verified() const { return seconds && right; }
+  /// Sets `right` from the counters `error` and `tolerance`.
+  void check_error();
   std::size_t samples() const;
 };
 
@@ -179,6 +182,24 @@ struct BatchSeries {
   Crossovers crossovers;  ///< sizes are images or sequences; `resident` is always there
 };
 
+/// Work that several implementations did, by device and precision.
+struct Work {
+  std::string op;
+  std::string shape;
+  std::string mode;
+  std::map<std::string, std::vector<const Case*>> gpu;  ///< by precision
+  std::map<std::string, std::vector<const Case*>> cpu;
+};
+
+/// f32 over another precision on the same work and device: across precisions, so no speedup.
+struct PrecisionGain {
+  const Work* work;
+  std::string precision;
+  const Case* f32;    ///< the favourite of the best by the other rounds, as is
+  const Case* other;  ///< this one
+  Estimate ratio;     ///< above 1 where the other precision is faster
+};
+
 /// One file: a machine and a run.
 struct Run {
   Run() = default;
@@ -196,6 +217,9 @@ struct Run {
   std::vector<NetworkSum> networks;       ///< by network, batch, operation, precision, …
   std::vector<Pair> network_pairs;        ///< of complete sums
   std::vector<BatchSeries> batch_series;  ///< by operation, precision, mode and name
+  std::vector<Work> work;                 ///< by operation, shape and mode
+  std::vector<PrecisionGain> cpu_gains;   ///< in order of the work and of the precisions' names
+  std::vector<PrecisionGain> gpu_gains;   ///< likewise
 
   bool has_gpu_rows() const;
   /// Whether a row's time may stand for its work: its answer was checked and right, or these are
@@ -252,9 +276,9 @@ bool same_work(const Case& a, const Case& b);
 /// The options without those named, as "key:value key:value".
 std::string options_text(const CaseName& name, const std::vector<std::string>& without = {});
 
-/// Merges rows into cases. A case of which any row failed has no times: what can be wrong in one
-/// round can't be trusted in the others.
-std::vector<Case> aggregate(const Results& results);
+/// Merges rows into cases, with why each stopped. A case of which any row failed has no times: what
+/// can be wrong in one round can't be trusted in the others.
+std::vector<Case> aggregate(std::vector<Row> rows, const std::vector<Stopping>& stopping);
 
 /// The best of cases that measured the same work. Requires verified or at least timed cases.
 Best best_by_other_rounds(const std::vector<const Case*>& candidates);
@@ -280,6 +304,10 @@ void find_networks(Run& run);
 
 /// Fills batch_series from pairs and network_pairs.
 void find_batch_series(Run& run);
+
+/// Fills work: verified rows of ours, neither naive nor packed nor peak nor stream nor with
+/// transfers inside, by what they compute; and the gains of precisions.
+void find_work(Run& run);
 
 /// Sets the share of the measured ceiling that a case reaches, where there is one.
 void apply_ceiling(const Run& run, Case& c);

@@ -39,7 +39,7 @@ TEST(Aggregate, TheRoundsMedianIsTheUnit) {
   add(0, 0, 1);
   add(0, 1, 2);
   add(2, 0, 100);
-  const std::vector<Case> cases = aggregate(results);
+  const std::vector<Case> cases = aggregate(results.rows, results.stopping);
   ASSERT_EQ(cases.size(), 1u);
   EXPECT_EQ(cases[0].rounds[0].seconds, (std::vector<double>{1, 2, 9}));
   EXPECT_EQ(cases[0].seconds->value, 4);  // median of 2, 4, 100
@@ -54,7 +54,7 @@ TEST(Aggregate, OneFailureTakesTheTimeAway) {
   Results results = parse_results(synthetic.text(), "synthetic.json");
   results.rows[4].failure = "crashed";
   results.rows[4].seconds.reset();
-  const std::vector<Case> cases = aggregate(results);
+  const std::vector<Case> cases = aggregate(results.rows, results.stopping);
   EXPECT_EQ(cases[0].failure, "crashed");
   EXPECT_FALSE(cases[0].seconds.has_value());
   EXPECT_TRUE(cases[0].rounds.empty());

@@ -146,6 +146,7 @@ void sum_counters(const std::vector<std::pair<const Case*, int>>& layers, Case& 
   if (verified) {
     total.counters["error"] = error;
     total.counters["tolerance"] = 1;
+    total.check_error();
   }
 }
 

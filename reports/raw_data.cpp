@@ -175,20 +175,23 @@ void put_kinds(List& columns, std::string_view key, const std::vector<Case>& cas
     std::vector<std::size_t> cases;
     std::vector<const Value*> values;
   };
-  std::map<std::string_view, Kind> kinds;
+  std::unordered_map<std::string_view, Kind> found;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     for (const auto& [kind, value] : cases[i].*member) {
-      kinds[kind].cases.push_back(i);
-      kinds[kind].values.push_back(&value);
+      Kind& own = found[kind];
+      own.cases.push_back(i);
+      own.values.push_back(&value);
     }
   }
+  std::map<std::string_view, const Kind*> kinds;  // in order
+  for (const auto& [kind, own] : found) kinds[kind] = &own;
   List object(columns.next(key), '{');
   for (const auto& [name, own] : kinds) {
     List kind(object.next(name), '{');
-    if (own.cases.size() < cases.size()) {
-      put(kind.next("cases"), static_cast<double>(lists.place(own.cases)));
+    if (own->cases.size() < cases.size()) {
+      put(kind.next("cases"), static_cast<double>(lists.place(own->cases)));
     }
-    put_values(kind, own.values);
+    put_values(kind, own->values);
   }
 }
 

@@ -44,7 +44,7 @@ struct Tally {
 
 void judge_rows(const Results& results, std::vector<std::string>& faults) {
   Tally failed, unchecked;
-  for (const Case& c : aggregate(results)) {
+  for (const Case& c : aggregate(results.rows, results.stopping)) {
     if (c.failure) {
       failed.add(c.name + ": " + *c.failure);
     } else if (!c.verified()) {

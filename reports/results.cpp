@@ -116,9 +116,15 @@ void read_counters(const Fields& fields, const RowKeys* wanted, const Place& pla
     }
     return;
   }
-  for (const auto& [key, value] : fields) {
-    if (std::find(kRowKeys.begin(), kRowKeys.end(), key) == kRowKeys.end()) read(key, value);
+  std::vector<const Fields::Entry*> own;
+  std::size_t numbers = 0;
+  for (const Fields::Entry& field : fields) {
+    if (std::find(kRowKeys.begin(), kRowKeys.end(), field.first) != kRowKeys.end()) continue;
+    own.push_back(&field);
+    numbers += field.second.is_number() ? 1 : 0;
   }
+  row.counters.reserve(numbers);
+  for (const Fields::Entry* field : own) read(field->first, field->second);
 }
 
 void read_times(const Fields& fields, const Place& place, Row& row) {
@@ -309,17 +315,24 @@ Results visit_rows(std::string_view text, const std::string& file, const RowKeys
   return results;
 }
 
+namespace {
+constexpr std::size_t kLeastRowText = 400;  // bytes that few rows of a results file stay below
+}
+
 Results parse_results(std::string_view text, const std::string& file) {
   std::vector<Row> rows;
+  rows.reserve(text.size() /
+               kLeastRowText);  // moving them as they grow would cost more than the reading
   std::unordered_map<std::string, std::size_t> ids;  // of names
-  std::set<std::tuple<std::size_t, int, int>> seen;
+  std::vector<std::set<std::pair<int, int>>> seen;   // by id: rounds and repetitions
   std::map<std::pair<std::size_t, int>, int> unnumbered;
   Results results = visit_rows(text, file, nullptr, [&](Row& row, const Place& place) {
     // Google Benchmark before 1.6 does not number repetitions; they come in order.
     const int round = row.round.value_or(0);
     const std::size_t id = ids.try_emplace(row.name, ids.size()).first->second;
     if (row.repetition < 0) row.repetition = unnumbered[{id, round}]++;
-    if (!seen.emplace(id, round, row.repetition).second) {
+    if (id == seen.size()) seen.emplace_back();
+    if (!seen[id].emplace(round, row.repetition).second) {
       place.fail(fmt::format("is there twice (round {}, repetition {}): two runs were mixed", round,
                              row.repetition));
     }

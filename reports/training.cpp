@@ -95,12 +95,13 @@ std::vector<TrainingRow> training_rows(const Run& run) {
 
 std::vector<FrameworkRow> framework_rows(const Run& run) {
   constexpr std::string_view kStep = kParts[0].prefix;
-  using Work = std::tuple<std::string, std::string, std::string, std::string, std::string>;
+  using WorkKey = std::tuple<std::string, std::string, std::string, std::string, std::string>;
   const auto work_of = [](const Case& c) {
     const CaseName& name = c.segments;
-    return Work{name.op, name.shape, name.device, name.precision, options_text(name, {"launch"})};
+    return WorkKey{name.op, name.shape, name.device, name.precision,
+                   options_text(name, {"launch"})};
   };
-  std::map<Work, std::vector<const Case*>> own;
+  std::map<WorkKey, std::vector<const Case*>> own;
   for (const Case& c : run.cases) {
     if (!c.segments.op.starts_with(kStep) || is_framework(c) || !c.verified()) continue;
     own[work_of(c)].push_back(&c);

@@ -1,31 +1,20 @@
-#include "reports/work.h"
+// The same work by several implementations and precisions, and what a precision brings.
 
 #include <tuple>
 
-namespace breakeven {
+#include "reports/model.h"
 
-std::vector<Work> all_work(const Run& run) {
-  std::map<std::tuple<std::string, std::string, std::string>, Work> work;
-  for (const Case& c : run.cases) {
-    const CaseName& name = c.segments;
-    if (!c.verified() || is_framework(c) || name.op == "peak" || name.op == "stream" ||
-        name.op.starts_with("convergence_") || is_packed(c) || is_naive(c) || is_pipeline(c)) {
-      continue;
-    }
-    const std::string mode = options_text(name, {"threads", "launch"});
-    Work& entry = work[{name.op, name.shape, mode}];
-    entry.op = name.op;
-    entry.shape = name.shape;
-    entry.mode = mode;
-    (name.device == "gpu" ? entry.gpu : entry.cpu)[name.precision].push_back(&c);
-  }
-  std::vector<Work> list;
-  for (auto& [key, entry] : work) list.push_back(std::move(entry));
-  return list;
+namespace breakeven {
+namespace {
+
+bool counts(const Case& c) {
+  const std::string& op = c.segments.op;
+  return c.verified() && !is_framework(c) && op != "peak" && op != "stream" &&
+         !op.starts_with("convergence_") && !is_packed(c) && !is_naive(c) && !is_pipeline(c);
 }
 
-std::vector<PrecisionGain> precision_gains(
-    const std::vector<Work>& all, std::map<std::string, std::vector<const Case*>> Work::*device) {
+std::vector<PrecisionGain> gains_of(const std::vector<Work>& all,
+                                    std::map<std::string, std::vector<const Case*>> Work::*device) {
   std::vector<PrecisionGain> gains;
   for (const Work& work : all) {
     const auto& rows = work.*device;
@@ -40,6 +29,25 @@ std::vector<PrecisionGain> precision_gains(
     }
   }
   return gains;
+}
+
+}  // namespace
+
+void find_work(Run& run) {
+  std::map<std::tuple<std::string, std::string, std::string>, Work> all;
+  for (const Case& c : run.cases) {
+    if (!counts(c)) continue;
+    const CaseName& name = c.segments;
+    const std::string mode = options_text(name, {"threads", "launch"});
+    Work& work = all[{name.op, name.shape, mode}];
+    work.op = name.op;
+    work.shape = name.shape;
+    work.mode = mode;
+    (name.device == "gpu" ? work.gpu : work.cpu)[name.precision].push_back(&c);
+  }
+  for (auto& [key, work] : all) run.work.push_back(std::move(work));
+  run.cpu_gains = gains_of(run.work, &Work::cpu);
+  run.gpu_gains = gains_of(run.work, &Work::gpu);
 }
 
 }  // namespace breakeven

@@ -1,5 +1,6 @@
 // breakeven report: hands the files to the report library.
 #include <fmt/format.h>
+#include <malloc.h>
 
 #include "reports/report.h"
 #include "tools/breakeven/commands.h"
@@ -16,6 +17,7 @@ int report_command(const ReportOptions& options) {
   if (!options.verdict.empty()) request.verdict = options.verdict;
   request.history.assign(options.history.begin(), options.history.end());
   request.across_machines = options.across_machines;
+  mallopt(M_MXFAST, 0);  // of a hundred thousand rows merging free chunks took a tenth of the time
   write_reports(request);
   fmt::print("report: {}\n", options.html);
   if (request.markdown) fmt::print("markdown: {}\n", options.markdown);
