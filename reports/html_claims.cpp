@@ -8,6 +8,7 @@
 
 #include "reports/claims.h"
 #include "reports/html_parts.h"
+#include "reports/parallel.h"
 #include "reports/text.h"
 
 namespace breakeven {
@@ -22,17 +23,17 @@ struct Verdicts {
 
 std::vector<Verdicts> verdicts_of(const Page& page) {
   std::vector<Verdicts> all;
-  for (const Claim& claim : claims()) {
-    Verdicts verdicts{&claim, {}};
-    if (claim.judge == nullptr) {
+  for (const Claim& claim : claims()) all.push_back({&claim, {}});
+  parallel_for(all.size(), [&](std::size_t i) {
+    Verdicts& verdicts = all[i];
+    if (verdicts.claim->judge == nullptr) {
       verdicts.by_run.emplace_back(nullptr, judge_machines(page.runs));
-    } else {
-      for (const Run& run : page.runs) {
-        verdicts.by_run.emplace_back(&run, claim.judge({run, page.prices}));
-      }
+      return;
     }
-    all.push_back(std::move(verdicts));
-  }
+    for (const Run& run : page.runs) {
+      verdicts.by_run.emplace_back(&run, verdicts.claim->judge({run, page.prices}));
+    }
+  });
   return all;
 }
 

@@ -95,7 +95,8 @@ std::string memory_html(const Page& page) {
     }
   }
   if (rows.empty()) return "";
-  return "<div class=\"scroll\"><table class=\"wide\"><caption>Peak memory: of each operation the row that needs "
+  return "<div class=\"scroll\"><table class=\"wide\"><caption>Peak memory: of each operation the "
+         "row that needs "
          "most. Every row's stands in its detail.</caption><thead><tr><th scope=\"col\">Operation"
          "<th scope=\"col\">Device<th scope=\"col\">Precision<th scope=\"col\">Peak memory"
          "<th scope=\"col\">Row</tr></thead>\n<tbody>" +

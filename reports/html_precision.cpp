@@ -75,7 +75,8 @@ std::string precision_html(const Page& page) {
         "Not shown: no work has verified rows in f32 and another precision on one device.");
   }
   return charts_of(page, "precision") +
-         "<div class=\"scroll\"><table class=\"wide\"><caption>Ratios of different precisions are no speedups: "
+         "<div class=\"scroll\"><table class=\"wide\"><caption>Ratios of different precisions are "
+         "no speedups: "
          "they enter no mean and no crossover. Of each shape the best row, chosen on the other "
          "rounds; the lowest and the highest ratio over shapes.</caption><thead><tr>"
          "<th scope=\"col\">Operation<th scope=\"col\">Device<th scope=\"col\">Precision"

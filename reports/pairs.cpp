@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "reports/model.h"
+#include "reports/parallel.h"
 
 namespace breakeven {
 namespace {
@@ -325,10 +326,18 @@ Pairing pair_up(const std::vector<const Case*>& cases) {
       (is_naive(c) ? sides.naive : sides.cpu).push_back(&c);
     }
   }
+  std::vector<std::pair<const PairKey*, const Sides*>> order;
   for (const auto& [key, sides] : groups) {
-    if (sides.gpu.empty()) continue;
-    auto pair = make_pair(key, sides.gpu, sides.cpu, sides.naive);
-    if (pair) {
+    if (!sides.gpu.empty()) order.emplace_back(&key, &sides);
+  }
+  std::vector<std::optional<Pair>> pairs(order.size());
+  parallel_for(order.size(), [&](std::size_t i) {
+    const auto& [key, sides] = order[i];
+    pairs[i] = make_pair(*key, sides->gpu, sides->cpu, sides->naive);
+  });
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    const Sides& sides = *order[i].second;
+    if (std::optional<Pair>& pair = pairs[i]) {
       pairing.pairs.push_back(std::move(*pair));
       continue;
     }
