@@ -247,6 +247,14 @@ TEST(HistoryPage, TheVerdictsMachineComesFirst) {
             html.find("machine aaaa, another one than the verdict's"));
 }
 
+TEST(ChangesMarkdown, TheVerdictComesBeforeTheAnswerOfResults) {
+  Page page = page_of(synthetic_verdict());
+  page.runs.push_back(make_run(parse_results(synthetic_cpu_run().text(), "a.json"), ""));
+  const std::string markdown = render_markdown(page);
+  EXPECT_EQ(markdown.find("**Against the baseline: "), 0u);
+  EXPECT_NE(markdown.find("\n**No speedup was measured here"), std::string::npos);
+}
+
 TEST(ChangesMarkdown, IsTheHeadlineAndTheChangedRows) {
   const std::string markdown = render_markdown(page_of(synthetic_verdict()));
   EXPECT_EQ(

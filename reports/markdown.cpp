@@ -224,7 +224,9 @@ std::string render_markdown(const Page& page) {
   // Each part has a share of the whole that even absurd names can't exceed.
   std::string changes = cut(changes_markdown(page), 8000);
   if (page.runs.empty()) return changes;
-  std::string out = "**" + escape_markdown(shortened(answer_sentence(page), 1500)) + "**\n\n";
+  // Of a change its verdict is read first.
+  std::string out = page.verdict ? changes : "";
+  out += "**" + escape_markdown(shortened(answer_sentence(page), 1500)) + "**\n\n";
   std::string tables;
   std::string machines;
   std::string missing;
@@ -256,7 +258,7 @@ std::string render_markdown(const Page& page) {
     if (!part.empty()) out += folded(summary, cut(part, limit));
   };
   out += cut(tables, 10000);
-  out += changes;
+  if (!page.verdict) out += changes;
   out += cut(networks, 5000);
   out += cut(training, 6000);
   out += cut(frameworks, 3000);
