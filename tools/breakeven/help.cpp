@@ -14,8 +14,8 @@ usage: breakeven run [options]
 
 what to measure
   --suite NAME     rows of a suite: quick (3 minutes; the default), standard
-                   (30 minutes), full, or convergence (15 minutes: trains models
-                   to a target)
+                   (up to an hour), full, or convergence (15 minutes: trains
+                   models to a target)
   --filter RE      only cases whose name matches this regular expression
                    (ECMAScript, anywhere in the name); without --suite, out of
                    all cases, in the rounds of the quick suite
