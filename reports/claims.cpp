@@ -30,8 +30,10 @@ Judgement judge_ranks(const ClaimInput& input) {
 
 constexpr std::array kClaims = {
     Claim{1, "GPUs speed up matrix multiplication",
-          "Every matmul pair: the strongest CPU row's time over the GPU's, from paired rounds, "
-          "operands resident. “From size … on”: every measured pair of that size (∛(m·n·k)) or a "
+          "Every matmul pair: the strongest CPU row's time (packed weights aside) over the GPU's, "
+          "from "
+          "paired rounds, operands resident. “From size … on”: every measured pair of that size "
+          "(∛(m·n·k)) or a "
           "larger one is surely faster on the GPU.",
           judge_matmul},
     Claim{2, "GPUs are up to 100 times faster than a CPU",
@@ -86,7 +88,8 @@ constexpr std::array kClaims = {
     Claim{11, "GPUs lower energy use and cost",
           "Joules per training step (or call, where there is no step) on the CPU over those on the "
           "GPU, from paired rounds, and the same of costs by the price file. Both must be surely "
-          "lower. A CPU package and a GPU board are different scopes.",
+          "lower, of all pairs or from some size on. A CPU package and a GPU board are different "
+          "scopes.",
           judge_cost},
     Claim{12, "Data parallelism scales training",
           "The same training step over one and over several ranks: strong and weak scaling.",

@@ -36,21 +36,22 @@ struct Half {
   std::vector<Evidence> figures;
 
   void add(const Pair& pair, const Estimate& ratio, Evidence figure) {
-    sweep.add(0, ratio);
+    sweep.add(pair.gpu.favourite().counter("flops").value_or(0), ratio);
     figures.push_back(std::move(figure));
     if (best == nullptr || ratio.value > most.value) {
       best = &pair;
       most = ratio;
     }
   }
-  bool lower() const {
-    return carries(sweep.count(Side::above), sweep.count(Side::below),
-                   sweep.count(Side::undecided));
+  Judgement ruling() const {
+    Judgement judgement;
+    if (!figures.empty()) rule(judgement, sweep, flops_place);
+    return judgement;
   }
-  bool not_lower() const { return sweep.count(Side::below) > 0; }
   std::string text(const char* what) const {
-    return fmt::format("{} lower on the GPU: {}; at best the CPU takes {} as much ({})", what,
-                       counts_text(sweep), ratio_text(most), pair_name(*best));
+    return fmt::format("{} lower on the GPU: {} ({}); at best the CPU takes {} as much ({})", what,
+                       counts_text(sweep), ruling_text(ruling()), ratio_phrase(most),
+                       pair_name(*best));
   }
 };
 
@@ -109,13 +110,15 @@ Judgement judge_cost(const ClaimInput& input) {
                                   cost_of(prices, *cpu_price, cpu), ratio_text(ratio)),
                       {&gpu, &cpu}));
   }
+  const Judgement of_energy = energy.ruling();
+  const Judgement of_cost = cost.ruling();
   Judgement judgement;
   std::vector<std::string> parts, missing;
   if (energy.figures.empty()) {
     missing.push_back("energy counters on both sides of a pair");
   } else {
     parts.push_back(energy.text("Energy"));
-    if (!energy.lower() && !energy.not_lower()) missing.push_back("more rounds, for energy");
+    if (of_energy.ruling == Ruling::not_measured) missing.push_back("more rounds, for energy");
   }
   if (cost.figures.empty()) {
     missing.push_back("prices of the GPU and the CPU (`breakeven report --prices FILE`)");
@@ -123,12 +126,18 @@ Judgement judge_cost(const ClaimInput& input) {
     parts.push_back(cost.text("Cost") + fmt::format(", by {}: GPU {}, CPU {}", prices.file,
                                                     price_text(prices, *gpu_price),
                                                     price_text(prices, *cpu_price)));
-    if (!cost.lower() && !cost.not_lower()) missing.push_back("more rounds, for cost");
+    if (of_cost.ruling == Ruling::not_measured) missing.push_back("more rounds, for cost");
   }
-  if (energy.not_lower() || cost.not_lower()) {
+  const auto either = [&](Ruling ruling) {
+    return of_energy.ruling == ruling || of_cost.ruling == ruling;
+  };
+  if (either(Ruling::does_not_hold)) {
     judgement.ruling = Ruling::does_not_hold;
-  } else if (energy.lower() && cost.lower()) {
-    judgement.ruling = Ruling::holds;
+  } else if (!either(Ruling::not_measured)) {
+    judgement.ruling = either(Ruling::holds_from) ? Ruling::holds_from : Ruling::holds;
+    judgement.from = of_energy.from.empty() || of_cost.from.empty()
+                         ? of_energy.from + of_cost.from
+                         : of_energy.from + " (energy) and " + of_cost.from + " (cost)";
   }
   if (!parts.empty()) judgement.sentence = joined_parts(parts) + ".";
   if (!missing.empty()) {

@@ -8,6 +8,7 @@
 
 #include "reports/claims_parts.h"
 #include "reports/text.h"
+#include "reports/training.h"
 #include "reports/words.h"
 
 namespace breakeven {
@@ -42,7 +43,10 @@ std::string by_precision(const std::vector<PrecisionGain>& gains) {
     for (const PrecisionGain& gain : gains) {
       if (gain.precision != precision) continue;
       ++count;
-      error = std::max(error, gain.other->counter("error").value_or(0));
+      // Of models the error counts spreads of perturbed runs: another measure.
+      if (!is_training(gain.work->op)) {
+        error = std::max(error, gain.other->counter("error").value_or(0));
+      }
       if (low == nullptr || gain.ratio.value < low->ratio.value) low = &gain;
       if (high == nullptr || gain.ratio.value > high->ratio.value) high = &gain;
     }
@@ -52,8 +56,8 @@ std::string by_precision(const std::vector<PrecisionGain>& gains) {
     };
     parts.push_back(
         count == 1 ? fmt::format("{}: {}, error {}", precision, at(*low), format_scientific(error))
-                   : fmt::format("{}: {} shapes, from {} to {}, error up to {}", precision, count,
-                                 at(*low), at(*high), format_scientific(error)));
+                   : fmt::format("{}: {} shapes, from {} to {}, relative error up to {}", precision,
+                                 count, at(*low), at(*high), format_scientific(error)));
   }
   return joined_parts(parts);
 }

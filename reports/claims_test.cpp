@@ -203,6 +203,17 @@ TEST(DataFlow, TransfersMatterOrNot) {
   EXPECT_EQ(judged(6, none).ruling(), "not measured here");
 }
 
+TEST(Cost, LowerFromSomeSizeOn) {
+  SyntheticRun run = squares({{64, 0.5}, {512, 8}});
+  for (SyntheticCase& c : run.cases) {
+    const bool gpu = c.name.find("/gpu/") != std::string::npos;
+    c.counters["energy_joules"] = (gpu ? 1 : c.name.find("_64/") != std::string::npos ? 0.5 : 9);
+  }
+  const Judged energy = judged(11, run);
+  EXPECT_EQ(energy.ruling(), "not measured here");  // without prices half of the claim is open
+  EXPECT_TRUE(energy.says("1 of 2 for certain, 1 the other way (holds from "));
+}
+
 TEST(Machines, NeedTwoGpus) {
   const auto two = [](const std::string& second_gpu, double factor) {
     std::vector<breakeven::Run> runs;

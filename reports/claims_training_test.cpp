@@ -38,6 +38,13 @@ TEST(Convergence, CurvesThenWallTime) {
   const Judged faster = judged(8, run);
   EXPECT_EQ(faster.ruling(), "holds");
   EXPECT_TRUE(faster.says("differ by at most 1.96 %"));
+  EXPECT_EQ(run_of(run)->pairs.size(), 1u);
+  // To another target it is other work: no speedup, no verdict.
+  SyntheticRun easier = run;
+  easier.cases[1].texts["label"] =
+      "loss_curve=2,1.02,0.5; metric=accuracy 0.6; steps_to_target=9; target=accuracy 0.5";
+  EXPECT_TRUE(run_of(easier)->pairs.empty());
+  EXPECT_TRUE(judged(8, easier).says("their targets differ"));
   run.cases[1].seconds = 9;
   EXPECT_EQ(judged(8, run).ruling(), "does not hold here");
   run.rounds = 1;

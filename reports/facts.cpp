@@ -6,6 +6,7 @@
 #include <charconv>
 #include <map>
 #include <set>
+#include <tuple>
 
 #include "reports/text.h"
 #include "reports/words.h"
@@ -204,6 +205,39 @@ std::vector<std::string> not_measured(const Run& run) {
   return sentences;
 }
 
+namespace {
+
+// Rows with packed weights take part in no pair; in how many one is faster than the row that does.
+std::string packed_sentence(const Page& page) {
+  using Key = std::tuple<std::string, std::string, std::string, std::string>;
+  std::size_t pairs = 0, faster = 0;
+  for (const Run& run : page.runs) {
+    std::map<Key, double> packed;  // seconds, of the fastest
+    for (const Case& c : run.cases) {
+      if (!is_packed(c) || !c.verified() || c.segments.device != "cpu") continue;
+      const Key key{c.segments.op, c.segments.shape, c.segments.precision,
+                    options_text(c.segments, {"threads", "launch"})};
+      const auto [place, added] = packed.try_emplace(key, c.seconds->value);
+      if (!added) place->second = std::min(place->second, c.seconds->value);
+    }
+    for (const Pair& pair : run.pairs) {
+      const auto found = packed.find({pair.op, pair.shape, pair.precision, pair.mode});
+      if (found == packed.end()) continue;
+      ++pairs;
+      faster += found->second < median_of_rounds(pair.cpu.seconds) ? 1 : 0;
+    }
+  }
+  if (faster == 0) return "";
+  return fmt::format(
+      "Weights packed outside the time are another promise to the caller, so rows with them enter "
+      "no speedup. In {} of {} pairs the CPU has such a row that is faster than the one that "
+      "counts: "
+      "who can pack his weights once finds the GPU's lead smaller there.",
+      faster, pairs);
+}
+
+}  // namespace
+
 std::vector<std::string> limitations(const Page& page) {
   std::vector<std::string> list;
   list.push_back(
@@ -252,6 +286,7 @@ std::vector<std::string> limitations(const Page& page) {
     list.push_back(fmt::format("{} of {} rows carry no checked answer: they enter no ratio.",
                                unverified, timed));
   }
+  if (const std::string packed = packed_sentence(page); !packed.empty()) list.push_back(packed);
   if (plain) {
     list.push_back("Files without breakeven's own keys know no rounds, facts or checked answers.");
   }

@@ -62,7 +62,7 @@ constexpr Section kSections[] = {
     {"ladder", "Hand-written kernels against libraries", ladder_html},
     {"training", "Training and inference", training_html},
     {"precision", "Precision: speed against error", precision_html},
-    {"energy", "Energy, memory and transfers", energy_html},
+    {"energy", "Energy, cost and memory", energy_html},
     {"claims", "Claims", claims_html},
     {"machines", "Times on several machines", machines_html},
     {"changes", "Changes against a baseline", changes_html},

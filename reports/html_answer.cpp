@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <string_view>
 
 #include "reports/html_parts.h"
 #include "reports/text.h"
@@ -94,9 +96,9 @@ std::string figures_html(const Page& page, const Run& run, const std::vector<Hea
 std::string speedups_html(const Page& page, const Run& run) {
   Listing listing(page);
   std::string out =
-      "<div class=\"scroll\"><table class=\"wide\"><caption>GPU against the strongest CPU row of "
-      "the same "
-      "machine, run, shape and precision; intervals in brackets. Operands are resident on the "
+      "<div class=\"scroll\"><table class=\"wide\"><caption>GPU against the strongest CPU row "
+      "(packed weights aside) of the same machine, run, shape and precision; intervals in "
+      "brackets. Operands are resident on the "
       "device unless a column says otherwise.</caption><thead><tr><th scope=\"col\">Operation"
       "<th scope=\"col\">Precision<th scope=\"col\">Geometric mean<th scope=\"col\">Pairs"
       "<th scope=\"col\">GPU wins<th scope=\"col\">GPU wins, transfers once in 100 calls"
@@ -142,10 +144,12 @@ std::string headlines_html(const Page& page, const Run& run,
     }
     const std::string name = implementation_text(c.segments.implementation);
     const std::string size = is_convolution(c) ? " (" + dimension_text(c) + ")" : "";
-    out += fmt::format("<p>{} on {}{}</p>\n<p>{} a call{}</p>\n", escape_html(name),
-                       escape_html(c.segments.shape), escape_html(size),
-                       format_seconds(best.seconds.value),
-                       c.threads > 0 ? fmt::format(", {} threads", c.threads) : "");
+    const Interval& times = best.seconds.interval;
+    out += fmt::format(
+        "<p>{} on {}{}</p>\n<p>{} a call{}{}</p>\n", escape_html(name),
+        escape_html(c.segments.shape), escape_html(size), format_seconds(best.seconds.value),
+        times.coverage > 0 ? " (" + format_seconds_interval(times.low, times.high) + ")" : "",
+        c.threads > 0 ? fmt::format(", {} threads", c.threads) : "");
     const auto rounds = static_cast<int>(best.seconds.samples);
     if (best.rounds_chosen < rounds) {
       out += fmt::format("<p>the choice of {} in {} rounds</p>\n", best.rounds_chosen, rounds);
@@ -157,20 +161,34 @@ std::string headlines_html(const Page& page, const Run& run,
 
 std::string ceilings_html(const Page& page, const Run& run) {
   if (run.compute.empty() && run.memory.empty()) return "";
+  std::map<std::string_view, const Case*> by_name;
+  for (const Case& c : run.cases) {
+    if (c.segments.op == "peak" || c.segments.op == "stream") by_name[c.name] = &c;
+  }
   std::string out =
-      "<div class=\"scroll\"><table><caption>Measured ceilings of this run</caption><thead><tr>"
+      "<div class=\"scroll\"><table><caption>Measured ceilings of this run: of all rows of their "
+      "kind the highest median, with the interval of its own rounds</caption><thead><tr>"
       "<th scope=\"col\">Ceiling<th scope=\"col\">Device<th scope=\"col\">Threads"
-      "<th scope=\"col\">Reached<th scope=\"col\">By</tr></thead>\n<tbody>";
+      "<th scope=\"col\">Reached<th scope=\"col\">Interval<th scope=\"col\">By</tr></thead>\n"
+      "<tbody>";
   Listing listing(page);
   const auto add = [&](const Ceiling& ceiling) {
     if (!listing.takes()) return;
     const bool memory = ceiling.precision.empty();
+    const char* op = memory ? "stream" : "peak";
+    const Case& row = *by_name.at(ceiling.name);
+    const Interval& times = row.seconds->interval;
+    const double work = ceiling.per_second * row.seconds->value;
     out += fmt::format(
-        "<tr><td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}<td><code>{}</code></tr>\n",
+        "<tr><td>{}<td>{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td><code>{}</code>"
+        "</tr>\n",
         memory ? "memory bandwidth" : "arithmetic, " + escape_html(ceiling.precision),
         escape_html(ceiling.device), ceiling.threads > 0 ? fmt::format("{}", ceiling.threads) : "–",
-        rate_text(memory ? "stream" : "peak", ceiling.per_second),
-        escape_html(ceiling.name, kMostOfName));
+        rate_text(op, ceiling.per_second),
+        times.coverage > 0
+            ? format_number(work / times.high / 1e9) + "–" + rate_text(op, work / times.low)
+            : "–",
+        row_link(page, run, row, shortened(ceiling.name, kMostOfName), ""));
   };
   for (const Ceiling& ceiling : run.compute) add(ceiling);
   for (const Ceiling& ceiling : run.memory) add(ceiling);

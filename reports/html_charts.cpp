@@ -155,7 +155,9 @@ std::string throughput_html(const Page& page) {
   const std::string charts = charts_of(page, "throughput");
   if (charts.empty()) return absent("Not shown: no row counts operations or bytes.");
   const std::string left_out = charts_left_out(page.runs);
-  return "<p>Both axes are logarithmic. The size of a matmul is the edge of the cube of equal "
+  return "<p>Sizes and rates are drawn along logarithmic axes unless linear ones are chosen, "
+         "shares of "
+         "a peak along a linear one. The size of a matmul is the edge of the cube of equal "
          "work, ∛(m·n·k); lines join squares. That of a convolution is its operations per call, "
          "products with padding left out; layers are single markers. Ceilings are measured in the "
          "same run, at the same "
@@ -170,7 +172,14 @@ std::string roofline_html(const Page& page) {
         "Not shown: a roofline needs measured peaks (peak rows) and rows that count "
         "operations and bytes.");
   }
-  return charts;
+  return "<p>Each marker is a row at the device's full width. Operations per byte: those of a call "
+         "over the bytes that it has to move when each operand is read and each result written "
+         "once. "
+         "The slope is the measured memory bandwidth, each level the measured peak of a precision; "
+         "markers above the slope were served by caches, and those of a precision without a "
+         "measured "
+         "peak have no level.</p>\n" +
+         charts;
 }
 
 std::string cache_html(const Page& page) {
@@ -183,8 +192,10 @@ std::string cache_html(const Page& page) {
       if (warm == modes.end() || cold == modes.end() || !listing.takes()) return;
       rows += fmt::format(
           "<tr><td>{}{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n", run_cell(page, run),
-          escape_html(name), format_seconds(warm->second->seconds->value),
-          format_seconds(cold->second->seconds->value), ratio_of(*cold->second, *warm->second));
+          escape_html(name),
+          row_link(page, run, *warm->second, format_seconds(warm->second->seconds->value), ""),
+          row_link(page, run, *cold->second, format_seconds(cold->second->seconds->value), ""),
+          ratio_of(*cold->second, *warm->second));
     });
   }
   if (rows.empty()) return absent("Not shown: no case was measured both warm and cold.");
@@ -209,7 +220,8 @@ std::string threads_html(const Page& page) {
         const auto rate = rate_of_case(*c);
         rows += fmt::format(
             "<tr><td>{}{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n",
-            run_cell(page, run), escape_html(name), c->threads, format_seconds(c->seconds->value),
+            run_cell(page, run), escape_html(name), c->threads,
+            row_link(page, run, *c, format_seconds(c->seconds->value), ""),
             rate ? rate_text(c->segments.op, *rate) : "–",
             c == cases.front() ? "1x" : ratio_of(*cases.front(), *c));
       }

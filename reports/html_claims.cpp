@@ -84,9 +84,9 @@ std::string figures_html(const Page& page, const std::vector<Evidence>& figures)
   }
   out += "</ul>\n";
   if (figures.size() > kMostFigures) {
-    out += fmt::format(
-        "<p>{} more figures rest on rows of <a href=\"#table\">the full table</a>.</p>\n",
-        figures.size() - kMostFigures);
+    const std::size_t more = figures.size() - kMostFigures;
+    out += fmt::format("<p>{} more {} on rows of <a href=\"#table\">the full table</a>.</p>\n",
+                       more, more == 1 ? "figure rests" : "figures rest");
   }
   return out;
 }

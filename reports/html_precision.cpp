@@ -78,7 +78,9 @@ std::string precision_html(const Page& page) {
          "<div class=\"scroll\"><table class=\"wide\"><caption>Ratios of different precisions are "
          "no speedups: "
          "they enter no mean and no crossover. Of each shape the best row, chosen on the other "
-         "rounds; the lowest and the highest ratio over shapes.</caption><thead><tr>"
+         "rounds; the lowest and the highest ratio over shapes. The error of training and "
+         "inference "
+         "counts spreads of perturbed runs, that of all others is relative.</caption><thead><tr>"
          "<th scope=\"col\">Operation<th scope=\"col\">Device<th scope=\"col\">Precision"
          "<th scope=\"col\">Shapes<th scope=\"col\">Times as fast as f32<th scope=\"col\">"
          "Largest error and its limit<th scope=\"col\">Checked by</tr></thead>\n<tbody>" +

@@ -161,7 +161,7 @@ std::string rows_html(const Page& page) {
                      shown.strips ? "; the strip of all samples with the median marked" : "",
                      shown.strips ? ""
                                   : fmt::format(" Strips of the samples are drawn for up to {} "
-                                                "cases.",
+                                                "cases, and where scripts run.",
                                                 kMostStrips));
   for (const Run& run : page.runs) {
     for (const Case& c : run.cases) out += detail_html(run, c, shown);

@@ -132,6 +132,16 @@ nlohmann::json kind_value(const nlohmann::json& raw, const nlohmann::json& kind,
   return kind.contains("text") ? kind["text"].at(value.get<std::size_t>()) : value;
 }
 
+TEST(Html, SaysWherePackedWeightsWouldBeatTheCpuRowThatCounts) {
+  const std::string packed = "Weights packed outside the time are another promise";
+  const std::string answer = section_of(render_html(page_of({synthetic_gpu_run()})), "answer");
+  EXPECT_TRUE(holds(answer, packed));
+  EXPECT_TRUE(holds(answer, "strongest CPU row (packed weights aside)"));
+  SyntheticRun without = synthetic_gpu_run();
+  std::erase_if(without.cases, [](const auto& c) { return holds(c.name, "packed"); });
+  EXPECT_FALSE(holds(render_html(page_of({without})), packed));
+}
+
 TEST(Html, RawDataHoldsEveryCounterAndText) {
   const Page page = page_of({synthetic_gpu_run()});
   const auto data = nlohmann::json::parse(raw_data_json(page));

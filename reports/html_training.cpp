@@ -51,7 +51,7 @@ std::string steps_html(const Page& page) {
           fmt::format("<td class=\"w\">{}</tr>\n", ratio ? escape_html(ratio_text(*ratio)) : "–");
     }
   }
-  if (body.empty()) return absent("Not shown: these files hold no training or inference row.");
+  if (body.empty()) return absent("No step, phase or inference was measured.");
   return "<h3>Time of a step by phase</h3>\n<div class=\"scroll\"><table class=\"wide\"><caption>"
          "Each phase is measured by itself, over and over on what the phases before it left; their "
          "sum needn't be the step's time, which is measured as a whole. A loss's gradient may be "
@@ -135,8 +135,9 @@ std::string ablations_html(const Page& page) {
   return "<h3>What fusing, bf16 and a captured graph bring</h3>\n<div class=\"scroll\"><table>"
          "<caption>Each stage has what those before it have; the last columns are how many times "
          "as "
-         "fast as the first and as the stage before it is, from paired rounds. bf16 is another "
-         "precision: see its error."
+         "fast as the first and as the stage before it is, from paired rounds, which needn't be "
+         "the "
+         "quotient of the medians. bf16 is another precision: see its error."
          "</caption><thead><tr><th scope=\"col\">Model<th scope=\"col\">Stage<th scope=\"col\">Step"
          "<th scope=\"col\">Times as fast as unfused<th scope=\"col\">As the stage "
          "before</tr></thead>\n<tbody>" +

@@ -19,6 +19,26 @@ function makeSamples(row, time) {
   return element('pre', {class: 'samples'}, `${unit.name}\n${lines.join('')}`);
 }
 
+// As html_rows.cpp draws it: a tick for each sample from the fastest to the slowest, the median's long.
+function makeStrip(row, time) {
+  const times = sorted(samplesOf(row).flat().map((nanoseconds) => nanoseconds * 1e-9));
+  const [low, high] = [times[0], times.at(-1)];
+  if (!(high > low)) return '';
+  const place = (seconds) => Math.round(232 * (seconds - low) / (high - low));
+  let dashes = '1';
+  let last = 0;
+  for (const seconds of times) {
+    const next = place(seconds);
+    if (next <= last + 1) continue;
+    dashes += ` ${next - last - 1} 1`;
+    last = next;
+  }
+  const strip = svgElement('svg', {class: 'strip', width: 240, height: 18, stroke: '#0072b2', 'aria-hidden': 'true'});
+  strip.append(svgElement('path', {d: 'M4 9h233', 'stroke-width': 8, 'stroke-dasharray': dashes}),
+               svgElement('path', {class: 'm', d: `M${4 + place(time.value)}.5 1v16`}));
+  return strip;
+}
+
 function makeDetail(row) {
   const failure = column(row, 'failure');
   const time = timeOf(row);
@@ -27,7 +47,7 @@ function makeDetail(row) {
       element('summary', {}, element('code', {}, visible(names[row].name, 2000)),
               ' ' + (time ? formatSeconds(time.value) : 'failed')));
   if (time) {
-    detail.append(makeSamples(row, time));
+    detail.append(makeStrip(row, time), makeSamples(row, time));
   } else {
     detail.append(element('p', {class: 'bad'}, visible(failure, 2000)));
   }
@@ -63,6 +83,7 @@ function showAnchor(scrolls) {
   target.hidden = false;
   if (target.tagName === 'DETAILS') target.open = true;
   if (!scrolls) return;
+  openPanel(false);  // it would lie over what the link leads to
   target.scrollIntoView();
   // The keyboard goes on from there, as after any link.
   const focused = target.tagName === 'DETAILS' ? target.firstElementChild : target;
@@ -77,7 +98,9 @@ details.addEventListener('toggle', ({target}) => {
   if (row < 0) return;
   const times = target.querySelector('pre');
   if (listsMedians && target.open && timeOf(row) && times.className === '') {
-    times.replaceWith(makeSamples(row, timeOf(row)));
+    const time = timeOf(row);
+    const strip = target.querySelector('.strip') ? '' : makeStrip(row, time);
+    times.replaceWith(strip, makeSamples(row, time));
   }
   if (target.open) state.at = target.id;
   else if (state.at === target.id) state.at = '';

@@ -158,7 +158,9 @@ function showBlocks() {
     }
     notes.get(section).hidden = !count;
     notes.get(section).textContent =
-        `Hidden by the filter: ${count} ${count === 1 ? 'block' : 'blocks'} of other kinds.`;
+        `Hidden by the filter: ${count} ${count === 1 ? 'chart or table' : 'charts or tables'} of other ` +
+        'operations, devices, precisions or machines. Modes, implementations and words choose rows of the ' +
+        'full table only.';
   }
   for (const detail of details.querySelectorAll(':scope > details')) {
     const row = rowOfId(detail.id);

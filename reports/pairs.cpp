@@ -10,6 +10,7 @@
 
 #include "reports/model.h"
 #include "reports/parallel.h"
+#include "reports/training.h"
 
 namespace breakeven {
 namespace {
@@ -49,10 +50,16 @@ class OtherRounds {
 
 using PairKey = std::tuple<std::string, std::string, std::string, std::string>;
 
-// Thread count and launch method are means of being fast, not different work.
+bool is_convergence(const Case& c) { return c.segments.op.starts_with("convergence_"); }
+
+// Thread count and launch method are means of being fast, not different work. Trainings are the
+// same work where they ran to the same target.
 PairKey pair_key(const Case& c) {
-  return {c.segments.op, c.segments.shape, c.segments.precision,
-          options_text(c.segments, {"threads", "launch"})};
+  std::string mode = options_text(c.segments, {"threads", "launch"});
+  if (is_convergence(c)) {
+    mode += (mode.empty() ? "to " : ", to ") + label_fact(c.text("label"), "target");
+  }
+  return {c.segments.op, c.segments.shape, c.segments.precision, mode};
 }
 
 // Calls from which N resident calls with one upload and one download beat N calls on the CPU.
@@ -313,8 +320,12 @@ Pairing pair_up(const std::vector<const Case*>& cases) {
         c.segments.op == "peak") {
       continue;
     }
-    Sides& sides = groups[pair_key(c)];
     const bool gpu = c.segments.device == "gpu";
+    if (is_convergence(c) && label_fact(c.text("label"), "steps_to_target").empty()) {
+      if (gpu) pairing.unpaired.emplace_back(c.name, "its training reached no target");
+      continue;
+    }
+    Sides& sides = groups[pair_key(c)];
     if (!gpu) sides.any_cpu = true;
     if (!c.verified()) {
       if (gpu) pairing.unpaired.emplace_back(c.name, "its answer was not verified");
@@ -355,6 +366,10 @@ void find_pairs(Run& run) {
   for (const Case& c : run.cases) cases.push_back(&c);
   Pairing pairing = pair_up(cases);
   run.pairs = std::move(pairing.pairs);
+  std::stable_sort(run.pairs.begin(), run.pairs.end(), [](const Pair& a, const Pair& b) {
+    return std::tie(a.op, a.precision, a.mode, a.size) <
+           std::tie(b.op, b.precision, b.mode, b.size);
+  });
   run.unpaired = std::move(pairing.unpaired);
   find_answers(run);
 }

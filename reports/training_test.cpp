@@ -275,7 +275,7 @@ TEST(TrainingHtml, SaysWhatIsMissing) {
   SyntheticRun synthetic = synthetic_training_run();
   synthetic.cases.resize(1);
   const std::string html = training_html(page_of(synthetic));
-  EXPECT_TRUE(holds(html, "Not shown: these files hold no training or inference row."));
+  EXPECT_TRUE(holds(html, "No step, phase or inference was measured."));
   EXPECT_FALSE(holds(html, "<figure"));
   EXPECT_FALSE(holds(html, "target"));
 

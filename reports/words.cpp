@@ -114,8 +114,8 @@ std::string speedup_sentence(const Run& run) {
     return "Speedups of the GPU over the strongest CPU row were measured; they stand below.";
   }
   return fmt::format(
-      "Geometric-mean speedup of the GPU over the strongest CPU row, operands "
-      "resident: {}.",
+      "Geometric-mean speedup of the GPU over the strongest CPU row (packed weights aside), "
+      "operands resident: {}.",
       first_parts(parts));
 }
 

@@ -39,6 +39,7 @@ def recorded_samples(browser):
             detail.locator("summary").click()
             expect(detail.locator("pre").first.inner_text().rstrip("\n").split("\n"), lines_of(case),
                    f"samples of {case.name}")
+            expect(detail.locator("svg.strip").count(), 1, f"the strip of {case.name}")
             expect(case.name.split("/")[1] in detail.locator("pre").last.inner_text(), True, "the command")
     with browser.page("recorded.html", java_script_enabled=False) as page:
         case = chosen[0]
