@@ -23,16 +23,18 @@ std::string headline_table(const Run& run) {
   std::string out;
   if (!run.answers.empty()) {
     out +=
-        "| operation | precision | geometric mean | pairs | GPU wins | worst | best |\n"
-        "|---|---|---|---:|---|---|---|\n";
+        "| operation | precision | geometric mean | pairs | GPU wins | with transfers at every "
+        "call | "
+        "worst | best |\n|---|---|---|---:|---|---|---|---|\n";
     for (const Answer& answer : run.answers) {
       out += fmt::format(
-          "| {} {} | {} | {} | {} | {} | {} {} | {} {} |\n", escape_markdown(answer.op),
-          escape_markdown(answer.mode), escape_markdown(answer.precision),
+          "| {}{} | {} | {} | {} | {} | {} | {} {} | {} {} |\n", escape_markdown(answer.op),
+          answer.mode.empty() ? "" : " " + escape_markdown(answer.mode),
+          escape_markdown(answer.precision),
           answer.geometric_mean ? ratio_text(*answer.geometric_mean) : "no common round",
           answer.pairs.size(), wins_text(run, answer, Transfers::resident),
-          ratio_text(answer.worst->speedup), code(answer.worst->shape),
-          ratio_text(answer.best->speedup), code(answer.best->shape));
+          wins_text(run, answer, Transfers::every_call), ratio_text(answer.worst->speedup),
+          code(answer.worst->shape), ratio_text(answer.best->speedup), code(answer.best->shape));
     }
     out += "\n";
   }

@@ -41,7 +41,7 @@ TEST(Markdown, AnswerFirstRowsFolded) {
 TEST(Markdown, SpeedupsAreTheHeadline) {
   const std::string text = render_markdown(page_of(synthetic_gpu_run()));
   EXPECT_EQ(text.find("**Geometric-mean speedup"), 0u);
-  EXPECT_TRUE(holds(text, "| matmul  | f32 |"));
+  EXPECT_TRUE(holds(text, "| matmul | f32 |"));
 }
 
 TEST(Markdown, StaysBelowItsLimitAndCountsTheRest) {
