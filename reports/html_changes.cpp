@@ -75,7 +75,8 @@ std::string row_html(const VerdictRow& row) {
   return out + fmt::format(
                    "<td class=\"w\">{}<td class=\"w\">{}<td class=\"n\">{}<td class=\"n\">{}"
                    "<td class=\"w\">{}{}<td class=\"n\">{}</tr>\n",
-                   change, times_html(row), p_cell(decision.p_regressed), q_cell(row),
+                   change, times_html(row),
+                   row.verdict == "IMPROVED" ? "–" : p_cell(decision.p_regressed), q_cell(row),
                    decision.rounds, decision.confirmed ? " fresh" : "", seen);
 }
 
@@ -202,21 +203,24 @@ std::string verdict_html(const Page& page) {
   const Split parts = split(verdict);
   std::string out = fmt::format(
       "<p class=\"lead verdict\"><b class=\"{}\">{}</b> {}</p>\n"
-      "<p>Exit status {} ({}). Judged by <code>breakeven gate</code> from rounds of base and head "
-      "in pairs: {}.</p>\n",
+      "<p>Exit status {} ({}). Judged by <code>breakeven gate</code>: {}.</p>\n",
       verdict.exit_code == 0 ? "good" : "bad", verdict.exit_code == 0 ? "Passed." : "Refused.",
       cell_text(verdict.headline), verdict.exit_code, exit_meaning(verdict.exit_code),
       cell_text(shortened(verdict.file, 200)));
-  if (verdict.rows.empty()) out += absent("The verdict holds no row.");
-  const std::string plot = figure(page, "changes-forest", parts.open.size());
-  if (plot.empty() && !parts.same.empty()) {
+  if (verdict.rows.empty() && verdict.budgets.empty()) out += absent("The verdict holds no row.");
+  if (!verdict.times_judged) {
+    out += absent("Times were not judged: exact counters and budgets alone.");
+  }
+  const std::string plot =
+      verdict.times_judged ? figure(page, "changes-forest", parts.open.size()) : "";
+  if (verdict.times_judged && plot.empty() && !parts.same.empty()) {
     out +=
         "<p>Every row that was judged is EQUIVALENT: the same within the margin of "
         "equivalence.</p>\n";
   }
-  if (!plot.empty() || !parts.same.empty()) {
+  if (verdict.times_judged && (!plot.empty() || !parts.same.empty())) {
     out += fmt::format(
-        "<p>A line for each row: head / base with its interval from paired rounds, on a "
+        "<p>A line for each row: head / base with its interval over rounds, on a "
         "logarithmic axis. Shaded: ±\u00a0{}, within which a difference is no change; dashed: "
         "±\u00a0{}, "
         "inside of which a row is EQUIVALENT. ▲ REGRESSED, ▼ IMPROVED, ○ undecided, ■ "
@@ -232,8 +236,10 @@ std::string verdict_html(const Page& page) {
   if (!parts.told.empty()) {
     out += rows_table(
         parts.told, kMostTold,
-        "p: uncorrected, that head is not slower by more than the margin. q: "
-        "corrected over all such rows. Fresh: judged on rounds that were measured "
+        "p: uncorrected, that head is not slower by more than the margin; of an IMPROVED row none "
+        "is "
+        "told. q: corrected over the rows that were conspicuous in that direction. Fresh: judged "
+        "on rounds that were measured "
         "after the row had become conspicuous. Could have seen: the smallest slowdown that "
         "these rounds would have flagged.");
   }
@@ -241,8 +247,10 @@ std::string verdict_html(const Page& page) {
     out += folded(fmt::format("{} {} EQUIVALENT or INCONCLUSIVE, as a table", parts.others.size(),
                               parts.others.size() == 1 ? "row that is" : "rows that are"),
                   rows_table(parts.others, kMostOthers,
-                             "INCONCLUSIVE: the rounds don't say. That is no proof of no change: "
-                             "see what slowdown would have been seen."));
+                             verdict.times_judged
+                                 ? "INCONCLUSIVE: the rounds don't say. That is no proof of no "
+                                   "change: see what slowdown would have been seen."
+                                 : "No time of these rows was judged."));
   }
   out += budgets_html(verdict) + remark_list(verdict);
   return out + "<h3>Conditions</h3>\n" + conditions_html(verdict);

@@ -47,6 +47,8 @@ class Sparkline {
       low_ = std::min(low_, std::log(told.row->seconds[i]));
       high_ = std::max(high_, std::log(told.row->seconds[i]));
     }
+    shown_low_ = std::exp(low_);
+    shown_high_ = std::exp(high_);
     // Noise of less than a percent isn't drawn as if it were a mountain.
     constexpr double kLeast = 0.02;
     const double missing = std::max(kLeast - (high_ - low_), 0.0) / 2;
@@ -69,9 +71,8 @@ class Sparkline {
         "aria-label=\"{2} values, {3} to {4}\"><g class=\"s1\"><path class=\"st\" d=\"{5}\" "
         "fill=\"none\" stroke=\"{6}\" stroke-width=\"1.4\"/><path class=\"fi\" fill=\"{6}\" "
         "d=\"M{7} {8}a2.5 2.5 0 1 0 5 0a2.5 2.5 0 1 0-5 0\"/></g>",
-        kWidth, kHeight, shown(*told_.row), format_seconds(std::exp(low_)),
-        format_seconds(std::exp(high_)), line, style_colour(1), number(x(seconds.size() - 1) - 2.5),
-        number(y(seconds.back())));
+        kWidth, kHeight, shown(*told_.row), format_seconds(shown_low_), format_seconds(shown_high_),
+        line, style_colour(1), number(x(seconds.size() - 1) - 2.5), number(y(seconds.back())));
     for (std::size_t i = 0; i < told_.changes.size(); ++i) out += mark(i);
     return out + "</svg>";
   }
@@ -114,6 +115,8 @@ class Sparkline {
   std::size_t first_;
   double low_ = std::numeric_limits<double>::infinity();
   double high_ = -std::numeric_limits<double>::infinity();
+  double shown_low_ = 0;  // seconds, before the range is widened
+  double shown_high_ = 0;
 };
 
 std::string change_html(const MachineHistory& machine, const RowChange& change) {
@@ -176,7 +179,8 @@ std::string machine_html(const Page& page, const MachineHistory& machine) {
   std::string out = fmt::format(
       "<h3>History <small>machine {}{}: {} measurements, {} of {} rows changed</small></h3>\n",
       escape_html(shortened(machine.fingerprint, 40)),
-      page.verdict && page.verdict->head.machine != machine.fingerprint
+      page.verdict && !page.verdict->head.machine.empty() &&
+              page.verdict->head.machine != machine.fingerprint
           ? ", another one than the verdict's"
           : "",
       machine.measurements.size(), changed.size(), machine.rows.size());
@@ -212,8 +216,9 @@ std::string history_html(const Page& page) {
                               machines.size() - shown));
   }
   if (!page.torn.empty()) {
-    out += absent(fmt::format("{} torn line{} of the history passed over, the first at {}.",
-                              page.torn.size(), page.torn.size() == 1 ? " was" : "s were",
+    out += absent(fmt::format("{} torn line{} of the history {} passed over, the first at {}.",
+                              page.torn.size(), page.torn.size() == 1 ? "" : "s",
+                              page.torn.size() == 1 ? "was" : "were",
                               shortened(page.torn.front(), 200)));
   }
   return out;

@@ -53,9 +53,11 @@ std::string rerun_html(const Rerun& rerun) {
   const std::vector<Rerow> rows = rerows(rerun);
   std::string out = fmt::format("<h3>Before → after <small>{} → {}</small></h3>\n",
                                 run_text(*rerun.before), run_text(*rerun.after));
-  if (rows.empty()) return out + absent("No case has a time in both of these runs of one machine.");
+  if (rows.empty())
+    return out + absent("No case has a right answer and a time in both runs, of the same work.");
   out += fmt::format(
-      "<p>One machine, two runs of {} common {}: the machine's state of two hours is in the "
+      "<p>One machine, two runs with {} {} in common that have right answers and the same work in "
+      "both: the machine's state of two hours is in the "
       "difference, rounds don't pair, and nothing is judged. <code>breakeven gate run</code> "
       "measures both builds in turns and judges.</p>\n",
       rows.size(), rows.size() == 1 ? "case" : "cases");
@@ -66,8 +68,9 @@ std::string rerun_html(const Rerun& rerun) {
   out += fmt::format("<details><summary>{} cases that differ less</summary>\n{}",
                      rows.size() - open, rerow_table(rows, open, folded));
   if (rows.size() > folded) {
-    out += absent(fmt::format("{} more differ still less; their times are in the full table.",
-                              rows.size() - folded));
+    out +=
+        absent(fmt::format("{} more differ still less; their times are in the embedded raw data.",
+                           rows.size() - folded));
   }
   return out + "</details>\n";
 }
@@ -80,7 +83,8 @@ std::string ratio_cell(const Page& page, const AcrossMachines& workload, const M
     return "<td>– <small>the machine of " + escape_html(first.label) + ", another run</small>";
   }
   const MachineTime* reference = reference_of(workload, time, first);
-  if (reference == nullptr) return "<td>no time on " + escape_html(first.label);
+  if (reference == nullptr)
+    return fmt::format("<td>no {} time on {}", escape_html(time.device), escape_html(first.label));
   return fmt::format("<td><span class=\"across\">ratio across machines: {} of {}’s {} time</span>",
                      format_number(time.seconds.value / reference->seconds.value, 3),
                      escape_html(first.label), escape_html(reference->device));
@@ -112,7 +116,10 @@ std::string before_after_html(const Page& page) {
 }
 
 std::string machines_html(const Page& page) {
-  if (page.runs.size() < 2) return absent("Not shown: these results are of one machine.");
+  const bool one_machine = std::all_of(page.runs.begin(), page.runs.end(), [&](const Run& run) {
+    return &run == &page.runs.front() || same_machine(run, page.runs.front());
+  });
+  if (one_machine) return absent("Not shown: these results are of one machine.");
   const std::vector<AcrossMachines> workloads = across_machines(page.runs);
   if (workloads.empty()) {
     return absent(
@@ -139,7 +146,7 @@ std::string machines_html(const Page& page) {
       workloads.size(),
       page.across_machines ? "<th scope=\"col\">Ratio across machines, not a speedup" : "", rows);
   if (workloads.size() > shown) {
-    out += absent(fmt::format("{} more workloads: their times are in the full table.",
+    out += absent(fmt::format("{} more workloads: their times are in the embedded raw data.",
                               workloads.size() - shown));
   }
   return out;

@@ -44,6 +44,7 @@ class Events {
 
   bool start_array(std::size_t /*size*/) {
     if (depth_ == 1 && key_ == taker_.array && root.is_object()) {
+      if (root.contains(key_)) place_.at(key_).fail("is there twice");
       open(json::array());
       in_array_ = true;
       return true;

@@ -52,9 +52,10 @@ void Place::fail(std::string_view what) const {
     if (!row->empty()) place += fmt::format(" \"{}\"", shortened(*row, 120));
     if (!where.empty()) place += "." + where;
   }
+  const std::string said = shortened(what, 600);  // it may repeat a text of the file
   throw std::runtime_error(visible_text(place.empty()
-                                            ? fmt::format("{}: {}", file, what)
-                                            : fmt::format("{}: {}: {}", file, place, what)));
+                                            ? fmt::format("{}: {}", file, said)
+                                            : fmt::format("{}: {}: {}", file, place, said)));
 }
 
 std::string read_text(const std::filesystem::path& path, std::string_view what) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <optional>
 #include <tuple>
 #include <unordered_map>
 
@@ -12,12 +13,20 @@ namespace {
 constexpr std::array kHardwareKeys = {"cpu.model", "cpu.sockets", "cpu.cores", "cpu.threads",
                                       "cpu.quota", "gpu.name",    "num_cpus",  "caches"};
 
-using Workload = std::tuple<std::string, std::string, std::string>;
+// What a row did, beside its name: shapes of one's own may share one.
+using Amount = std::tuple<std::optional<double>, std::optional<double>>;
 
-/// Warm, and with nothing else that would make it another workload.
+Amount amount_of(const Case& c) { return {c.counter("flops"), c.counter("bytes")}; }
+
+// op, shape, precision, the amount, and how it was measured.
+using Workload = std::tuple<std::string, std::string, std::string, Amount, std::string>;
+
+std::string method_of(const Run& run) { return run.fact("method_version"); }
+
+/// Warm, with nothing else that would make it another workload, and a row that a pair may hold.
 bool comparable(const Case& c) {
-  return c.verified() && c.segments.op != "peak" && !is_framework(c) &&
-         options_text(c.segments, {"launch"}).empty();
+  return c.verified() && c.segments.op != "peak" && !is_framework(c) && !is_packed(c) &&
+         !is_pipeline(c) && !is_naive(c) && options_text(c.segments, {"launch"}).empty();
 }
 
 MachineTime fastest(const Run& run, const std::string& device,
@@ -53,14 +62,19 @@ bool same_machine(const Run& a, const Run& b) {
 }
 
 std::vector<Rerun> reruns(const std::vector<Run>& runs) {
-  std::map<std::map<std::string, std::string>, const Run*> last;
+  std::vector<const Run*> order;
+  for (const Run& run : runs) order.push_back(&run);
+  std::stable_sort(order.begin(), order.end(),
+                   [](const Run* a, const Run* b) { return a->fact("date") < b->fact("date"); });
+  // Results of another method are no earlier state of these.
+  std::map<std::pair<std::map<std::string, std::string>, std::string>, const Run*> last;
   std::vector<Rerun> found;
-  for (const Run& run : runs) {
-    const auto hardware = hardware_facts(run.results.context);
+  for (const Run* run : order) {
+    const auto hardware = hardware_facts(run->results.context);
     if (!hardware.contains("cpu.model")) continue;
-    const Run*& before = last[hardware];
-    if (before != nullptr) found.push_back({before, &run});
-    before = &run;
+    const Run*& before = last[{hardware, method_of(*run)}];
+    if (before != nullptr) found.push_back({before, run});
+    before = run;
   }
   return found;
 }
@@ -68,12 +82,15 @@ std::vector<Rerun> reruns(const std::vector<Run>& runs) {
 std::vector<Rerow> rerows(const Rerun& rerun) {
   std::unordered_map<std::string_view, const Case*> before;
   for (const Case& c : rerun.before->cases) {
-    if (c.seconds) before.emplace(c.name, &c);
+    if (c.seconds && rerun.before->trusts(c)) before.emplace(c.name, &c);
   }
   std::vector<Rerow> rows;
   for (const Case& c : rerun.after->cases) {
-    const auto found = c.seconds ? before.find(c.name) : before.end();
-    if (found == before.end()) continue;
+    const auto found = c.seconds && rerun.after->trusts(c) ? before.find(c.name) : before.end();
+    if (found == before.end() || amount_of(*found->second) != amount_of(c) ||
+        found->second->threads != c.threads) {
+      continue;
+    }
     rows.push_back({found->second, &c, c.seconds->value / found->second->seconds->value});
   }
   std::stable_sort(rows.begin(), rows.end(), [](const Rerow& a, const Rerow& b) {
@@ -90,7 +107,8 @@ std::vector<AcrossMachines> across_machines(const std::vector<Run>& runs) {
     std::vector<Workload> order;
     for (const Case& c : run.cases) {
       if (!comparable(c)) continue;
-      Workload workload{c.segments.op, c.segments.shape, c.segments.precision};
+      Workload workload{c.segments.op, c.segments.shape, c.segments.precision, amount_of(c),
+                        method_of(run)};
       auto& devices = cases[workload];
       if (devices.empty()) order.push_back(std::move(workload));
       devices[c.segments.device].push_back(&c);
@@ -98,7 +116,7 @@ std::vector<AcrossMachines> across_machines(const std::vector<Run>& runs) {
     for (const Workload& workload : order) {
       const auto [place, added] = places.try_emplace(workload, all.size());
       if (added) {
-        const auto& [op, shape, precision] = workload;
+        const auto& [op, shape, precision, amount, method] = workload;
         all.push_back({op, shape, precision, {}});
       }
       for (const auto& [device, candidates] : cases[workload]) {

@@ -19,7 +19,8 @@ std::map<std::string, std::string> hardware_facts(
 /// Both name their CPU, and no fact of hardware_facts() differs or is missing in one of them.
 bool same_machine(const Run& a, const Run& b);
 
-/// Two runs of one machine, in the order in which their files were given.
+/// Two runs of one machine and one method version, in order of their dates; of files without dates
+/// as they were given.
 struct Rerun {
   const Run* before;
   const Run* after;
@@ -28,8 +29,9 @@ struct Rerun {
 /// Each run with the last one of its machine before it.
 std::vector<Rerun> reruns(const std::vector<Run>& runs);
 
-/// A case that both runs have a time of. Their rounds are of two hours, so that `ratio` (after /
-/// before, of the medians) has no interval and no verdict.
+/// A case that both runs have a trusted time of, for the same work by as many threads. Their rounds
+/// are of two hours, so that `ratio` (after / before, of the medians) has no interval and no
+/// verdict.
 struct Rerow {
   const Case* before;
   const Case* after;

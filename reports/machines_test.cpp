@@ -93,6 +93,30 @@ TEST(BeforeAfter, SaysTimesAndNoVerdict) {
   EXPECT_TRUE(render_markdown(page).find("not paired") == std::string::npos);
 }
 
+TEST(BeforeAfter, FollowsTheDatesNotTheCommandLine) {
+  SyntheticRun later = small_run("Model 1", "", 2);
+  later.facts["date"] = "2026-11-23T10:00:00+00:00";
+  const Page page = page_of({later, small_run("Model 1", "", 1)});
+  const std::vector<Rerun> pairs = reruns(page.runs);
+  ASSERT_EQ(pairs.size(), 1u);
+  EXPECT_EQ(pairs[0].before, &page.runs[1]);
+  SyntheticRun other_method = later;
+  other_method.facts["method_version"] = "2";
+  EXPECT_TRUE(reruns(page_of({later, other_method}).runs).empty());
+}
+
+TEST(BeforeAfter, OnlyOfTheSameWorkDoneRight) {
+  SyntheticRun after = small_run("Model 1", "", 2);
+  for (SyntheticCase& c : after.cases) {
+    if (holds(c.name, "square_512")) c.counters["flops"] *= 2;    // another shape of that name
+    if (holds(c.name, "square_1024")) c.counters["error"] = 1e9;  // a wrong answer
+  }
+  const Page page = page_of({small_run("Model 1", "", 1), after});
+  for (const Rerow& row : rerows(reruns(page.runs)[0])) {
+    EXPECT_FALSE(holds(row.after->name, "matmul")) << row.after->name;
+  }
+}
+
 TEST(BeforeAfter, TheRooflineHasAnArrowForEachRowThatMoved) {
   const Page page = page_of({small_run("Model 1", "", 1), small_run("Model 1", "", 2)});
   std::size_t charts = 0;
@@ -152,6 +176,25 @@ TEST(AcrossMachines, AnotherRunOfTheFirstMachineHasNoRatioAcrossMachines) {
   const std::string html = machines_html(page);
   EXPECT_EQ(occurrences(html, "the machine of A, another run"), 3u);
   EXPECT_EQ(occurrences(html, "ratio across machines: "), 3u);  // of C alone
+}
+
+TEST(AcrossMachines, NoOtherPromiseAndNoOtherWork) {
+  const auto only = [](const std::string& rest, double flops) {
+    SyntheticRun run = small_run("Model 2", "", 1);
+    std::erase_if(run.cases, [](const SyntheticCase& c) { return !holds(c.name, "square_512"); });
+    run.cases.front().name = "matmul/square_512/" + rest;
+    run.cases.front().counters["flops"] = flops;
+    return run;
+  };
+  const double flops = 2.0 * 512 * 512 * 512;
+  const auto shown = [&](const SyntheticRun& other) {
+    return holds(machines_html(page_of({small_run("Model 1", "", 1), other})), "<table");
+  };
+  EXPECT_TRUE(shown(only("cpu/onednn/f32", flops)));
+  EXPECT_FALSE(shown(only("cpu/onednn/f32", 2 * flops)));
+  EXPECT_FALSE(shown(only("cpu/onednn_packed/f32", flops)));
+  EXPECT_FALSE(shown(only("cpu/naive/f32", flops)));
+  EXPECT_FALSE(shown(only("gpu/handwritten_pipeline/f32", flops)));
 }
 
 TEST(AcrossMachines, UnverifiedRowsAndOneMachineHaveNone) {

@@ -53,7 +53,7 @@ std::string verdict_markdown(const GateVerdict& verdict) {
                        told[i]->verdict, what_happened(*told[i]));
   }
   if (told.size() > shown) {
-    out += fmt::format("\n{} more rows are in the HTML report.\n", told.size() - shown);
+    out += fmt::format("\n{} more rows are in verdict.json.\n", told.size() - shown);
   }
   return out + "\n";
 }
@@ -89,7 +89,7 @@ std::string history_markdown(const MachineHistory& machine) {
                        change_text({change.ratio, {}, 0}), p_text(change.p_value));
   }
   if (changes.size() > shown) {
-    out += fmt::format("\n{} older changes are told by `breakeven gate history`.\n",
+    out += fmt::format("\n{} more changes are told by `breakeven gate history`.\n",
                        changes.size() - shown);
   }
   return out + "\n";
@@ -102,6 +102,10 @@ std::string changes_markdown(const Page& page) {
   if (page.verdict) out += verdict_markdown(*page.verdict);
   for (std::size_t i = 0; i < std::min(page.histories.size(), kMostMachines); ++i) {
     out += history_markdown(page.histories[i]);
+  }
+  if (page.histories.size() > kMostMachines) {
+    out += fmt::format("{} more machines are told by `breakeven gate history`.\n\n",
+                       page.histories.size() - kMostMachines);
   }
   return out;
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -58,7 +59,8 @@ void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
           fmt::format("{}: is one of the files to read; give the report another name",
                       visible_text(output.string())));
     }
-    for (std::size_t j = 0; j < i; ++j) {
+    // The names of charts, which come last, are their own.
+    for (std::size_t j = 0; j < std::min<std::size_t>(i, 3); ++j) {
       if (!same_file(output, outputs[j])) continue;
       throw std::runtime_error(fmt::format("{}: two outputs have this name; give each its own",
                                            visible_text(output.string())));
@@ -66,12 +68,33 @@ void refuse_overwriting(const std::vector<std::filesystem::path>& inputs,
   }
 }
 
+// A history can't be measured again: no file inside its directories is replaced.
+void refuse_in_histories(const std::vector<std::filesystem::path>& places,
+                         const std::vector<std::filesystem::path>& outputs) {
+  for (const std::filesystem::path& place : places) {
+    std::error_code error;
+    if (!std::filesystem::is_directory(place, error)) continue;
+    const auto whole = std::filesystem::weakly_canonical(place, error);
+    for (const std::filesystem::path& output : outputs) {
+      const auto inside =
+          std::filesystem::weakly_canonical(output, error).lexically_relative(whole);
+      if (inside.empty() || *inside.begin() == ".." || !std::filesystem::exists(output, error) ||
+          std::filesystem::is_directory(output, error)) {
+        continue;
+      }
+      throw std::runtime_error(
+          fmt::format("{}: is a file of the history; give the report another name",
+                      visible_text(output.string())));
+    }
+  }
+}
+
 // Finds out before the first file is replaced whether all can be.
 void require_targets(const ReportRequest& request, const std::vector<Chart>& charts) {
-  if (request.charts) make_directory(*request.charts);
   require_writable(request.html);
   if (request.markdown) require_writable(*request.markdown);
   if (!request.charts) return;
+  make_directory(*request.charts);
   for (const Chart& chart : charts) require_writable(chart_path(*request.charts, chart));
 }
 
@@ -82,6 +105,11 @@ Page read_page(const ReportRequest& request) {
   Page page;
   page.across_machines = request.across_machines;
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      if (!same_file(request.inputs[i], request.inputs[j])) continue;
+      throw std::runtime_error(fmt::format("{}: is given twice: two runs are two files",
+                                           visible_text(request.inputs[i].string())));
+    }
     page.runs.push_back(
         make_run(read_results(request.inputs[i]), run_label(i, request.inputs.size())));
   }
@@ -115,6 +143,7 @@ void write_reports(const ReportRequest& request) {
   if (request.verdict) inputs.push_back(*request.verdict);
   inputs.insert(inputs.end(), request.history.begin(), request.history.end());
   refuse_overwriting(inputs, outputs);
+  refuse_in_histories(request.history, outputs);
   require_targets(request, page.charts);
   write_file_atomically(request.html, html);
   if (request.markdown) write_file_atomically(*request.markdown, markdown);

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "reports/synthetic.h"
+#include "reports/testing/verdicts.h"
 
 namespace breakeven {
 namespace {
@@ -114,6 +115,23 @@ TEST_F(Report, NeverOverwritesItsInputsOrItself) {
   request_.html = "/dev/null";
   request_.markdown = "/dev/null";
   EXPECT_NO_THROW(write_reports(request_));
+}
+
+TEST_F(Report, RefusesAFileThatIsGivenTwice) {
+  request_.inputs.push_back(request_.inputs.front());
+  EXPECT_NE(failure().find("is given twice"), std::string::npos);
+}
+
+TEST_F(Report, NeverOverwritesAHistory) {
+  std::filesystem::create_directories(directory_ / "history" / "machine");
+  const std::string history = synthetic_history(5, 9);
+  write("history/machine/2026-11.ndjson", history);
+  request_.inputs.clear();
+  request_.verdict.reset();
+  request_.history = {directory_ / "history"};
+  request_.html = directory_ / "history" / "machine" / "2026-11.ndjson";
+  EXPECT_NE(failure().find("is a file of the history"), std::string::npos);
+  EXPECT_EQ(read("history/machine/2026-11.ndjson"), history);
 }
 
 TEST_F(Report, PricesAreReadOrNothingIsWritten) {

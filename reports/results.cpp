@@ -93,9 +93,11 @@ double seconds_at(const Fields& row, const char* key, double unit, bool zero_all
   return seconds;
 }
 
-bool is_true(const Fields& row, const char* key) {
+bool is_true(const Fields& row, const char* key, const Place& place) {
   const json* found = value_at(row, key);
-  return found != nullptr && found->is_boolean() && found->get<bool>();
+  if (found == nullptr) return false;
+  if (!found->is_boolean()) place.at(key).fail("is neither true nor false");
+  return found->get<bool>();
 }
 
 // Counters and texts of a row: every key that has no meaning of its own. Of `wanted`, if given,
@@ -164,8 +166,8 @@ Row read_row(const Fields& fields, const RowKeys* wanted, const Place& place) {
   row.repetition = count_at(fields, "repetition_index", place).value_or(-1);
   row.threads = count_at(fields, "threads", place).value_or(0);
   read_counters(fields, wanted, place, row);
-  const bool failed = is_true(fields, "error_occurred");
-  row.skipped = !failed && is_true(fields, "skipped");
+  const bool failed = is_true(fields, "error_occurred", place);
+  row.skipped = !failed && is_true(fields, "skipped", place);
   if (failed || row.skipped) {
     const json* message = value_at(fields, failed ? "error_message" : "skip_message");
     row.failure = message == nullptr ? "no reason given" : as_text(*message);

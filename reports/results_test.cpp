@@ -175,6 +175,26 @@ TEST(ParseResults, RefusesDuplicates) {
   EXPECT_EQ(failure(ours(one + "," + row(R"(,"round":2,"repetition_index":2)"))), "no error");
 }
 
+TEST(ParseResults, RefusesTwoArraysAndFlagsThatAreNone) {
+  const auto refusal = [](const std::string& text) -> std::string {
+    try {
+      parse_results(text, "f.json");
+    } catch (const std::runtime_error& error) {
+      return error.what();
+    }
+    return "read";
+  };
+  const std::string row = R"({"name":"a","real_time":1})";
+  EXPECT_EQ(refusal("{\"benchmarks\":[" + row + "],\"benchmarks\":[" + row + "]}"),
+            "f.json: benchmarks: is there twice");
+  EXPECT_EQ(refusal(R"({"benchmarks":[{"name":"a","real_time":1,"error_occurred":"true"}]})"),
+            "f.json: benchmarks[0] \"a\".error_occurred: is neither true nor false");
+  EXPECT_LT(refusal("{\"benchmarks\":[{\"name\":\"a\",\"real_time\":\"" + std::string(5000, '1') +
+                    "\"}]}")
+                .size(),
+            1000u);
+}
+
 TEST(ParseResults, MessagesStayOnOneLine) {
   expect_message(R"({"benchmarks":[{"name":"a\nb\u001b","real_time":-1}]})", "a[U+000A]b[U+001B]");
 }

@@ -77,7 +77,10 @@ std::optional<double> figure_at(const json& object, const char* key, double low,
 
 std::size_t count_at(const json& object, const char* key, const Place& place) {
   constexpr double kMost = 1e9;
-  return static_cast<std::size_t>(figure_at(object, key, 0, kMost, place).value_or(0));
+  const double count = figure_at(object, key, 0, kMost, place).value_or(0);
+  if (count != std::floor(count))
+    place.at(key).fail(fmt::format("is {}, not a count", object.at(key).dump()));
+  return static_cast<std::size_t>(count);
 }
 
 Estimate read_estimate(const json& object, const Place& place) {
@@ -121,8 +124,10 @@ VerdictRow read_row(const json& object, const Place& place) {
   row.reason = optional_text(object, "reason", place);
   row.accepted = optional_text(object, "accepted", place);
   row.accepted_until = optional_text(object, "accepted_until", place);
-  row.base_seconds = number_at(object, "base_seconds", place);
-  row.head_seconds = number_at(object, "head_seconds", place);
+  constexpr double kMost = std::numeric_limits<double>::max();
+  constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+  row.base_seconds = figure_at(object, "base_seconds", kLeast, kMost, place);
+  row.head_seconds = figure_at(object, "head_seconds", kLeast, kMost, place);
   if (object.contains("decision")) {
     row.decision = read_decision(object_at(object, "decision", place), place.at("decision"));
   }
@@ -201,9 +206,8 @@ GateVerdict parse_verdict(std::string_view text, const std::string& file) {
   require_version(document, place);
   GateVerdict verdict;
   verdict.file = file;
-  const auto code = figure_at(document, "exit_code", 0, 255, place);
-  if (!code) place.fail("\"exit_code\" is missing");
-  verdict.exit_code = static_cast<int>(*code);
+  if (!document.contains("exit_code")) place.fail("\"exit_code\" is missing");
+  verdict.exit_code = static_cast<int>(count_at(document, "exit_code", place));
   verdict.headline = text_at(document, "headline", place);
   verdict.times_judged = flag_at(document, "times_judged", place, true);
   const json& margins = object_at(document, "margins", place);

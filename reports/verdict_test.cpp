@@ -86,6 +86,9 @@ TEST(Verdict, SaysWhatIsWrongWhere) {
   EXPECT_EQ(spoilt("/rows", 3), "verdict.json: rows: is not an array");
   EXPECT_EQ(spoilt("/margins", 3), "verdict.json: margins: is not an object");
   EXPECT_EQ(spoilt("/exit_code", -1), "verdict.json: exit_code: is -1: it can't be");
+  EXPECT_EQ(spoilt("/exit_code", 0.5), "verdict.json: exit_code: is 0.5, not a count");
+  EXPECT_EQ(spoilt("/rows/1/base_seconds", -1),
+            "verdict.json: rows[1].base_seconds: is -1: it can't be");
   EXPECT_NE(refusal("{\"gate_verdict\": 1, ").find("truncated"), std::string::npos);
   EXPECT_NE(refusal("").find("is empty"), std::string::npos);
 }
