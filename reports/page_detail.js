@@ -96,12 +96,10 @@ const listsMedians = details.querySelector('[data-medians]') !== null;
 details.addEventListener('toggle', ({target}) => {
   const row = rowOfId(target.id);
   if (row < 0) return;
+  const time = target.open ? timeOf(row) : null;
   const times = target.querySelector('pre');
-  if (listsMedians && target.open && timeOf(row) && times.className === '') {
-    const time = timeOf(row);
-    const strip = target.querySelector('.strip') ? '' : makeStrip(row, time);
-    times.replaceWith(strip, makeSamples(row, time));
-  }
+  if (time && !target.querySelector('.strip')) times.before(makeStrip(row, time));
+  if (time && listsMedians && times.className === '') times.replaceWith(makeSamples(row, time));
   if (target.open) state.at = target.id;
   else if (state.at === target.id) state.at = '';
   writeState(false);
