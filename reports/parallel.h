@@ -33,10 +33,12 @@ void parallel_for(std::size_t count, Use use) {
     std::vector<std::jthread> others;
     const std::size_t threads =
         std::min<std::size_t>(count, std::max(1U, std::thread::hardware_concurrency()));
-    try {
-      for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
-    } catch (const std::system_error&) {
-      // No more threads to be had: those that run do the work.
+    for (std::size_t i = 1; i < threads; ++i) {
+      try {
+        others.emplace_back(work);
+      } catch (const std::system_error&) {
+        break;  // No more threads to be had: those that run do the work.
+      }
     }
     work();
   }

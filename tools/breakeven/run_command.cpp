@@ -189,9 +189,8 @@ void move_aside(const fs::path& journal, Progress& progress) {
     aside = fmt::format("{}.old.{}", journal.string(), number);
   }
   fs::rename(journal, aside);
-  progress.note(fmt::format(
-      "An unfinished run lay there; its journal is now {} (rename it back to take it up).",
-      aside.string()));
+  progress.note("An unfinished run lay there; rename its journal back to take it up:");
+  progress.note(aside.string());
 }
 
 /// What the budget left no time for at all, by name as far as they fit.
