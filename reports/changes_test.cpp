@@ -136,6 +136,27 @@ TEST(ForestPlot, AnIntervalFarBeyondAllEstimatesEndsInAnArrow) {
   EXPECT_FALSE(holds(page_of(verdict).charts[0].svg, "l5 5l-5 5"));
 }
 
+TEST(ForestPlot, TicksFollowTheMargins) {
+  json verdict = synthetic_verdict();
+  verdict["rows"] = {synthetic_verdict_row("a", "INCONCLUSIVE", 1.004)};
+  verdict["margins"]["regression"] = 0.01;
+  verdict["margins"]["equivalence"] = 0.005;
+  const std::string fine = page_of(verdict).charts[0].svg;
+  EXPECT_TRUE(holds(fine, ">+0.5 %</text>")) << fine;
+  EXPECT_TRUE(holds(fine, ">−0.5 %</text>"));
+}
+
+TEST(ForestPlot, ALongFigureKeepsToItsColumn) {
+  json verdict = synthetic_verdict();
+  json slower = synthetic_verdict_row("slower", "REGRESSED", 9.9);
+  slower["decision"]["ratio"]["low"] = 9.1;
+  slower["decision"]["ratio"]["high"] = 10.7;
+  verdict["rows"] = {slower, synthetic_verdict_row("short", "REGRESSED", 1.1)};
+  const std::string svg = page_of(verdict).charts[0].svg;
+  EXPECT_TRUE(holds(svg, "lengthAdjust=\"spacingAndGlyphs\">+890.0 % [+810.0, +970.0]<")) << svg;
+  EXPECT_EQ(occurrences(svg, "lengthAdjust"), 1u);
+}
+
 TEST(ForestPlot, ARatioThatNoDoubleHeldIsNotDrawn) {
   json verdict = synthetic_verdict();
   json lost = synthetic_verdict_row("lost", "INCONCLUSIVE", 1);

@@ -35,8 +35,6 @@ std::optional<double> rate_of(const Case& c) {
   return streams(c.segments.op) ? c.bytes_per_second() : c.flops_per_second();
 }
 
-const char* rate_unit(const std::string& op) { return streams(op) ? "GB/s" : "GFLOP/s"; }
-
 Axis size_axis(const Case& c) {
   if (is_convolution(c)) return {"operations per call", true, false};
   if (c.counter("m")) return {"size: ∛(m·n·k)", true, true};
@@ -58,8 +56,8 @@ Point rate_point(const Case& c) {
     point.low = rate * seconds.value / seconds.interval.high;
     point.high = rate * seconds.value / seconds.interval.low;
   }
-  point.tip =
-      fmt::format("{}: {} {}", shape_text(c), format_number(rate), rate_unit(c.segments.op));
+  point.tip = fmt::format("{}: {} {}", shape_text(c), format_number(rate),
+                          rate_unit(c.segments.op, c.segments.precision));
   return point;
 }
 
@@ -252,11 +250,11 @@ std::optional<Chart> throughput_chart(const Run& run, const Styles& styles, cons
   const MarkCount count = add_series(plot, styles, cases, rate_point);
   add_levels(plot, run, cases);
   plot.x = size_axis(*cases.front());
-  plot.y = {rate_unit(op), true, false};
+  plot.y = {rate_unit(op, precision), true, false};
   plot.description = fmt::format(
       "{} of {} in {} against size, both logarithmic. Whiskers: intervals of the median over "
       "rounds, where longer than a marker. {}.{}",
-      rate_unit(op), op, precision,
+      rate_unit(op, precision), op, precision,
       is_convolution(*cases.front()) ? "Each marker is one shape"
       : streams(op) ? "Lines join the sizes of one kernel; other shapes are single markers"
                     : "Lines join squares; other shapes are single markers",
@@ -350,8 +348,9 @@ std::optional<RooflinePlot> roofline_plot(const Run& run, const std::string& dev
            place.y,
            {},
            {},
-           fmt::format("{} {} {}: {} GFLOP/s", c->segments.shape, c->segments.implementation,
-                       c->segments.precision, format_number(place.y))});
+           fmt::format("{} {} {}: {}", c->segments.shape, c->segments.implementation,
+                       c->segments.precision,
+                       rate_text(c->segments.op, c->segments.precision, place.y * kGiga))});
     }
     series.label = precision + " rows";
     series.style = style++;
@@ -359,7 +358,7 @@ std::optional<RooflinePlot> roofline_plot(const Run& run, const std::string& dev
     plot.series.push_back(std::move(series));
   }
   plot.x = {"operations per byte", true, false};
-  plot.y = {"GFLOP/s", true, false};
+  plot.y = {dots.contains("int8") ? "GFLOP/s (int8: GOP/s)" : "GFLOP/s", true, false};
   plot.description = fmt::format(
       "Each marker is a row of the {} at {}. The lines are what the measured memory bandwidth "
       "({} GB/s) and the measured peak of each precision allow.",

@@ -8,6 +8,7 @@
 #include "reports/charts.h"
 #include "reports/machines.h"
 #include "reports/text.h"
+#include "reports/words.h"
 
 namespace breakeven {
 namespace {
@@ -49,9 +50,9 @@ std::optional<Chart> before_after_chart(const Run& before, const Run& after,
     arrow.style = style->second;
     arrow.from = {intensity, *old_rate / 1e9, {}, {}, ""};
     arrow.to = {intensity, *rate / 1e9, {}, {}, ""};
-    arrow.to.tip = fmt::format("{} {} {}: {} → {} GFLOP/s, {}", name.shape, name.implementation,
+    arrow.to.tip = fmt::format("{} {} {}: {} → {}, {}", name.shape, name.implementation,
                                name.precision, format_number(arrow.from.y),
-                               format_number(arrow.to.y), kUnpaired);
+                               rate_text(name.op, name.precision, *rate), kUnpaired);
     plot.arrows.push_back(std::move(arrow));
   }
   if (plot.arrows.empty()) return std::nullopt;

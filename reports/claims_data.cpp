@@ -36,7 +36,7 @@ std::vector<Bandwidth> bandwidths(const Run& run) {
     list.push_back(
         {fmt::format("memory bandwidth of the {} {} ({})",
                      device == std::string("cpu") ? "CPU" : "GPU",
-                     rate_text("stream", *best->bytes_per_second()), best->segments.shape),
+                     rate_text("stream", "", *best->bytes_per_second()), best->segments.shape),
          best});
   }
   return list;

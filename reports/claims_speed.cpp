@@ -21,7 +21,8 @@ std::string fastest_matmul(const Run& run, std::vector<Evidence>& rows) {
   for (const Headline& best : headlines(run)) {
     if (best.op != "matmul" || best.device != "cpu") continue;
     const std::string text = fmt::format(
-        "matmul {} reaches {}{} ({} on {})", best.precision, rate_text(best.op, best.per_second),
+        "matmul {} reaches {}{} ({} on {})", best.precision,
+        rate_text(best.op, best.precision, best.per_second),
         best.share_of_ceiling ? ", " + format_percent(*best.share_of_ceiling) + " of measured peak"
                               : "",
         implementation_text(best.favourite->segments.implementation),

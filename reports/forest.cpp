@@ -26,6 +26,7 @@ constexpr double kLeastRange = 1e-3;  // of a ratio to either side
 constexpr double kTickSpacing = 40;
 constexpr std::size_t kNameLength = 40;
 constexpr std::size_t kReasonLength = 48;
+constexpr std::size_t kFigureLength = 23;
 
 std::string number(double value) {
   std::string text = fmt::format("{:.1f}", value);
@@ -33,13 +34,19 @@ std::string number(double value) {
   return text;
 }
 
-/// A name with its middle left out where it is too long: both ends tell rows apart.
-std::string fitted(const std::string& name) {
-  std::string text = shortened(name, kNameLength * 100);
-  std::vector<std::size_t> starts;  // of code points
+/// Where the code points of a text start.
+std::vector<std::size_t> code_points(const std::string& text) {
+  std::vector<std::size_t> starts;
   for (std::size_t i = 0; i < text.size(); ++i) {
     if ((static_cast<unsigned char>(text[i]) & 0xC0) != 0x80) starts.push_back(i);
   }
+  return starts;
+}
+
+/// A name with its middle left out where it is too long: both ends tell rows apart.
+std::string fitted(const std::string& name) {
+  std::string text = shortened(name, kNameLength * 100);
+  const std::vector<std::size_t> starts = code_points(text);
   if (starts.size() <= kNameLength) return text;
   constexpr std::size_t kEnd = kNameLength / 2;
   return text.substr(0, starts[kNameLength - kEnd - 1]) + "…" +
@@ -49,8 +56,8 @@ std::string fitted(const std::string& name) {
 /// 1.1 is "+10 %"; from a factor of 2 on, "2x" and "0.5x".
 std::string tick_text(double ratio) {
   if (ratio >= 2 || ratio <= 0.5) return format_number(ratio, 2) + "x";
-  return ratio == 1 ? "same"
-                    : fmt::format("{}{:.0f} %", ratio > 1 ? "+" : "−", std::abs(100 * (ratio - 1)));
+  const std::string percent = fmt::format("{:.3g}", std::abs(100 * (ratio - 1)));
+  return ratio == 1 ? "same" : fmt::format("{}{} %", ratio > 1 ? "+" : "−", percent);
 }
 
 class Forest {
@@ -135,8 +142,8 @@ class Forest {
   }
 
   std::vector<double> ticks() const {
-    constexpr std::array kRatios = {1.0, 1.02, 1.05, 1.1, 1.2, 1.5, 2.0, 3.0,
-                                    5.0, 10.,  20.,  50., 1e2, 1e3, 1e4, 1e6};
+    constexpr std::array kRatios = {1.0, 1.001, 1.002, 1.005, 1.01, 1.02, 1.05, 1.1, 1.2, 1.5,
+                                    2.0, 3.0,   5.0,   10.,   20.,  50.,  1e2,  1e3, 1e4, 1e6};
     std::vector<double> chosen;
     const auto add = [&](double ratio) {
       if (std::log(ratio) < low_ || std::log(ratio) > high_) return;
@@ -201,8 +208,14 @@ class Forest {
               shortened(row.reason.empty() ? "no time to compare" : row.reason, kReasonLength)));
       return;
     }
-    put(R"(<text class="ax" fill="#4b5563" font-size="12" x="{}" y="{}">{}</text>)",
-        number(kFigureX), number(y + 4), escape_html(change_text(row.decision->ratio)));
+    const std::string figure = change_text(row.decision->ratio);
+    // A longer one is set as narrow as the column.
+    const std::string fit = code_points(figure).size() > kFigureLength
+                                ? fmt::format(R"( textLength="{}" lengthAdjust="spacingAndGlyphs")",
+                                              number(kWidth - kFigureX - 4))
+                                : "";
+    put(R"(<text class="ax" fill="#4b5563" font-size="12" x="{}" y="{}"{}>{}</text>)",
+        number(kFigureX), number(y + 4), fit, escape_html(figure));
   }
 
   void draw_interval(const VerdictRow& row, double y, int style) {

@@ -80,10 +80,10 @@ std::string figures_html(const Page& page, const Run& run, const std::vector<Hea
   for (const Headline& best : best_rows) {
     // A card's figure leads to its row, whose detail has samples and command, where rows unfold.
     if (rows_unfold(page) || !listing.takes()) continue;
-    out +=
-        fmt::format("<details><summary>{} {} on the {}: {}</summary>\n{}</details>\n",
-                    escape_html(best.op), escape_html(best.precision), escape_html(best.device),
-                    rate_text(best.op, best.per_second), trace_html(page, run, {best.favourite}));
+    out += fmt::format("<details><summary>{} {} on the {}: {}</summary>\n{}</details>\n",
+                       escape_html(best.op), escape_html(best.precision), escape_html(best.device),
+                       rate_text(best.op, best.precision, best.per_second),
+                       trace_html(page, run, {best.favourite}));
   }
   if (run.answers.empty() && best_rows.empty()) return "";
   return "<details><summary>The rows, the method and the command behind every figure "
@@ -131,7 +131,7 @@ std::string headlines_html(const Page& page, const Run& run,
   for (const Headline& best : best_rows) {
     if (!listing.takes()) continue;
     const Case& c = *best.favourite;
-    const std::string rate = rate_text(best.op, best.per_second);
+    const std::string rate = rate_text(best.op, best.precision, best.per_second);
     const std::size_t space = rate.find(' ');
     out += fmt::format(
         "<div class=\"card\"{}><p>{} {} on the {}</p><p class=\"big\">{} <small>{}</small></p>\n",
@@ -184,10 +184,10 @@ std::string ceilings_html(const Page& page, const Run& run) {
         "</tr>\n",
         memory ? "memory bandwidth" : "arithmetic, " + escape_html(ceiling.precision),
         escape_html(ceiling.device), ceiling.threads > 0 ? fmt::format("{}", ceiling.threads) : "–",
-        rate_text(op, ceiling.per_second),
-        times.coverage > 0
-            ? format_number(work / times.high / 1e9) + "–" + rate_text(op, work / times.low)
-            : "–",
+        rate_text(op, ceiling.precision, ceiling.per_second),
+        times.coverage > 0 ? format_number(work / times.high / 1e9) + "–" +
+                                 rate_text(op, ceiling.precision, work / times.low)
+                           : "–",
         row_link(page, run, row, shortened(ceiling.name, kMostOfName), ""));
   };
   for (const Ceiling& ceiling : run.compute) add(ceiling);

@@ -282,7 +282,7 @@ std::string changes_html(const Page& page) {
   if (!out.empty()) return out;
   return absent(
       "Not shown: no verdict of `breakeven gate` was given (--verdict FILE), no history "
-      "(--history DIR), and no two runs of one machine.");
+      "(--history DIR), and no two runs of one machine and method version.");
 }
 
 }  // namespace breakeven

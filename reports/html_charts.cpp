@@ -222,7 +222,7 @@ std::string threads_html(const Page& page) {
             "<tr><td>{}{}<td class=\"n\">{}<td class=\"n\">{}<td class=\"n\">{}<td>{}</tr>\n",
             run_cell(page, run), escape_html(name), c->threads,
             row_link(page, run, *c, format_seconds(c->seconds->value), ""),
-            rate ? rate_text(c->segments.op, *rate) : "–",
+            rate ? rate_text(c->segments.op, c->segments.precision, *rate) : "–",
             c == cases.front() ? "1x" : ratio_of(*cases.front(), *c));
       }
     });

@@ -33,7 +33,7 @@ std::string sums_html(const Page& page) {
           time.interval.coverage > 0
               ? format_seconds_interval(time.interval.low, time.interval.high)
               : "–",
-          rate ? rate_text(total.segments.op, *rate) : "–",
+          rate ? rate_text(total.segments.op, total.segments.precision, *rate) : "–",
           total.share_of_ceiling ? format_percent(*total.share_of_ceiling) : "–", layers_text(sum),
           time.samples);
     }

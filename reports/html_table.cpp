@@ -36,10 +36,10 @@ std::string table_row(const Page& page, const Run& run, const Case& c) {
                      time.interval.coverage > 0
                          ? format_seconds_interval(time.interval.low, time.interval.high)
                          : "");
-  out += fmt::format("<td>{}<td>{}<td>{}<td>{} × {}</tr>\n", rate ? rate_text(name.op, *rate) : "",
-                     c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "",
-                     escape_html(error_text(c)), c.rounds.size(),
-                     (c.samples() + c.rounds.size() - 1) / c.rounds.size());
+  out += fmt::format(
+      "<td>{}<td>{}<td>{}<td>{} × {}</tr>\n", rate ? rate_text(name.op, name.precision, *rate) : "",
+      c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "", escape_html(error_text(c)),
+      c.rounds.size(), (c.samples() + c.rounds.size() - 1) / c.rounds.size());
   return out;
 }
 
@@ -133,7 +133,7 @@ std::string group_row(const Page& page, const Run& run, const Headline* best, co
       timed ? format_seconds(median(group.seconds)) : "–", timed ? format_seconds(*slowest) : "–");
   if (best == nullptr) return out + "<td class=\"n\">–<td>–</tr>\n";
   return out + fmt::format("<td class=\"n\">{}<td>{} <small>{}</small></tr>\n",
-                           rate_text(op, best->per_second),
+                           rate_text(op, precision, best->per_second),
                            escape_html(best->favourite->segments.implementation),
                            escape_html(best->favourite->segments.shape));
 }

@@ -47,7 +47,7 @@ std::string headline_table(const Run& run) {
     const Case& c = *best.favourite;
     out += fmt::format("| {} {} {} | {} | {} | {} | {} | {} |\n", escape_markdown(best.device),
                        escape_markdown(best.op), escape_markdown(best.precision),
-                       rate_text(best.op, best.per_second),
+                       rate_text(best.op, best.precision, best.per_second),
                        best.share_of_ceiling ? format_percent(*best.share_of_ceiling) : "–",
                        escape_markdown(implementation_text(c.segments.implementation)),
                        code(c.segments.shape), c.threads > 0 ? fmt::format("{}", c.threads) : "–");
@@ -75,7 +75,8 @@ std::string networks_table(const Run& run) {
         escape_markdown(implementation_text(total.segments.implementation)),
         escape_markdown(total.segments.precision), format_seconds(total.seconds->value),
         interval.coverage > 0 ? format_seconds_interval(interval.low, interval.high) : "–",
-        rate ? rate_text(total.segments.op, *rate) : "–", layers_text(sum));
+        rate ? rate_text(total.segments.op, total.segments.precision, *rate) : "–",
+        layers_text(sum));
   }
   if (!out.empty()) out += "\n";
   if (run.network_pairs.empty()) return out;
@@ -147,7 +148,7 @@ std::string row_line(const Run& run, const Case& c) {
                      time.interval.coverage > 0
                          ? format_seconds_interval(time.interval.low, time.interval.high)
                          : "–",
-                     rate ? rate_text(c.segments.op, *rate) : "–",
+                     rate ? rate_text(c.segments.op, c.segments.precision, *rate) : "–",
                      c.share_of_ceiling ? format_percent(*c.share_of_ceiling) : "–");
 }
 

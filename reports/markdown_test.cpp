@@ -38,6 +38,19 @@ TEST(Markdown, AnswerFirstRowsFolded) {
   EXPECT_FALSE(holds(text, "more rows are in the HTML report"));
 }
 
+TEST(Markdown, RatesOfIntegersAreNotOfFloatingPoint) {
+  const auto rates = [](const std::string& precision) {
+    SyntheticRun synthetic;
+    synthetic.cases = {
+        synthetic_matmul("square_512", 512, 512, 512, "cpu/onednn/" + precision, 250)};
+    return render_markdown(page_of(synthetic));
+  };
+  EXPECT_TRUE(holds(rates("f32"), " GFLOP/s |"));
+  EXPECT_FALSE(holds(rates("f32"), " GOP/s |"));
+  EXPECT_TRUE(holds(rates("int8"), " GOP/s |"));
+  EXPECT_FALSE(holds(rates("int8"), "FLOP/s"));
+}
+
 TEST(Markdown, SpeedupsAreTheHeadline) {
   const std::string text = render_markdown(page_of(synthetic_gpu_run()));
   EXPECT_EQ(text.find("**Geometric-mean speedup"), 0u);

@@ -28,7 +28,7 @@ function samplesCsv() {
 // The rows that the table shows, in its order, with all digits.
 function tableCsv() {
   const lines = [['file', 'operation', 'shape', 'device', 'implementation', 'precision', 'options',
-                  'threads', 'seconds', 'seconds_low', 'seconds_high', 'coverage', 'per_second',
+                  'threads', 'seconds', 'seconds_low', 'seconds_high', 'coverage', 'per_second', 'per_second_unit',
                   'share_of_ceiling', 'error', 'tolerance', 'verified', 'rounds', 'failure',
                   'baseline', 'ratio', 'ratio_low', 'ratio_high', 'ratio_coverage', 'kind']];
   for (const row of listed) {
@@ -37,7 +37,8 @@ function tableCsv() {
     const {ratio, kind} = base ? ratioOf(row) : {};
     lines.push([runs[runOf[row]].file, name.op, name.shape, name.device, name.implementation,
                 name.precision, optionsText(name, ['threads']), column(row, 'threads'), time?.value,
-                time?.low, time?.high, time?.coverage, rateOf(row), column(row, 'ceiling'),
+                time?.low, time?.high, time?.coverage, rateOf(row),
+                rateOf(row) === null ? null : rateUnit(name).slice(1), column(row, 'ceiling'),
                 counter(row, 'error'), counter(row, 'tolerance'), column(row, 'verified'),
                 column(row, 'samples').length, column(row, 'failure'), base || null, ratio?.value,
                 ratio?.low, ratio?.high, ratio?.coverage, kind]);

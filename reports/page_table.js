@@ -21,7 +21,7 @@ const columns = [
    text: (row) => timeOf(row).coverage > 0 ? formatInterval(timeOf(row)) : ''},
   {key: 'against', title: 'Against', sort: (row) => base && ratioOf(row).ratio?.value},
   {key: 'rate', title: 'Rate', sort: rateOf,
-   text: (row) => rateOf(row) === null ? '' : rateText(names[row].op, rateOf(row))},
+   text: (row) => rateOf(row) === null ? '' : rateText(names[row], rateOf(row))},
   {key: 'ceiling', title: 'Of ceiling', sort: (row) => column(row, 'ceiling') ?? NaN,
    text: (row) => column(row, 'ceiling') === null ? '' : formatPercent(column(row, 'ceiling'))},
   {key: 'error', title: 'Error and limit', sort: (row) => counter(row, 'error') ?? NaN,

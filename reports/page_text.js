@@ -42,8 +42,9 @@ function formatInterval({low, high}) {
 
 const formatPercent = (fraction) => formatNumber(fraction * 100, 3) + ' %';
 const formatScientific = (value) => value === 0 ? '0' : value.toExponential(1).replace('+', '');
-const rateText = (op, perSecond) =>
-    formatNumber(perSecond / 1e9) + (op === 'stream' ? ' GB/s' : ' GFLOP/s');
+const rateUnit = ({op, precision}) =>
+    op === 'stream' ? 'GB/s' : precision === 'int8' ? 'GOP/s' : 'GFLOP/s';
+const rateText = (name, perSecond) => `${formatNumber(perSecond / 1e9)} ${rateUnit(name)}`;
 
 // "12.3x (11.9–12.8)"; an interval around 1 is "can't tell".
 function ratioText(ratio) {

@@ -129,8 +129,13 @@ std::optional<double> rate_of_case(const Case& c) {
   return c.segments.op == "stream" ? c.bytes_per_second() : c.flops_per_second();
 }
 
-std::string rate_text(const std::string& op, double per_second) {
-  return fmt::format("{} {}", format_number(per_second / 1e9), op == "stream" ? "GB/s" : "GFLOP/s");
+const char* rate_unit(const std::string& op, const std::string& precision) {
+  if (op == "stream") return "GB/s";
+  return precision == "int8" ? "GOP/s" : "GFLOP/s";
+}
+
+std::string rate_text(const std::string& op, const std::string& precision, double per_second) {
+  return fmt::format("{} {}", format_number(per_second / 1e9), rate_unit(op, precision));
 }
 
 std::string implementation_text(const std::string& implementation) {
@@ -260,8 +265,8 @@ std::string reached_text(const Run& run) {
   for (const auto& [precision, best] : best_of) {
     const CaseName& name = best->favourite->segments;
     parts.push_back(fmt::format(
-        "{} in {} ({} {} by {}{})", rate_text(best->op, best->per_second), precision, best->op,
-        name.shape, implementation_text(name.implementation),
+        "{} in {} ({} {} by {}{})", rate_text(best->op, precision, best->per_second), precision,
+        best->op, name.shape, implementation_text(name.implementation),
         best->share_of_ceiling
             ? fmt::format(", {} of measured peak", format_percent(*best->share_of_ceiling))
             : ""));

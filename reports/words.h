@@ -46,8 +46,12 @@ std::vector<Headline> headlines(const Run& run);
 /// "B: " before what is said of one of several runs; empty where there is one run only.
 std::string run_cell(const Page& page, const Run& run);
 
-/// "310.3 GFLOP/s"; of a stream row "11.20 GB/s".
-std::string rate_text(const std::string& op, double per_second);
+/// GB/s of a stream row, GOP/s of integers (a multiplication and an addition are two), else
+/// GFLOP/s.
+const char* rate_unit(const std::string& op, const std::string& precision);
+
+/// "310.3 GFLOP/s"
+std::string rate_text(const std::string& op, const std::string& precision, double per_second);
 std::optional<double> rate_of_case(const Case& c);
 
 /// "openblas", "naive (a strawman)".
