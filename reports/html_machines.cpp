@@ -56,11 +56,13 @@ std::string rerun_html(const Rerun& rerun) {
   if (rows.empty())
     return out + absent("No case has a right answer and a time in both runs, of the same work.");
   out += fmt::format(
-      "<p>One machine, two runs with {} {} in common that have right answers and the same work in "
-      "both: the machine's state of two hours is in the "
-      "difference, rounds don't pair, and nothing is judged. <code>breakeven gate run</code> "
-      "measures both builds in turns and judges.</p>\n",
-      rows.size(), rows.size() == 1 ? "case" : "cases");
+      "<p>One machine, two runs of {} and {} cases. In common, with right answers and the same "
+      "work "
+      "in both: {}. The machine's state of two hours is in the difference, rounds don't pair, and "
+      "nothing is judged. <code>breakeven gate run</code> measures both builds in turns and "
+      "judges.</p>\n",
+      with_commas(rerun.before->cases.size()), with_commas(rerun.after->cases.size()),
+      with_commas(rows.size()));
   const std::size_t open = std::min(rows.size(), kMostOpen);
   out += rerow_table(rows, 0, open);
   if (rows.size() == open) return out;

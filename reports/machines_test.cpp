@@ -88,6 +88,9 @@ TEST(BeforeAfter, SaysTimesAndNoVerdict) {
   EXPECT_NEAR(rows[0].ratio, 2, 0.02);
   const std::string html = changes_html(page);
   EXPECT_TRUE(holds(html, "run A, 2026-11-22T10:00 → run B"));
+  EXPECT_TRUE(holds(
+      html,
+      "two runs of 4 and 4 cases. In common, with right answers and the same work in both: 4."));
   EXPECT_TRUE(holds(html, "After / before<br>(two runs, not paired, no verdict)"));
   EXPECT_FALSE(holds(html, "peedup"));
   EXPECT_TRUE(render_markdown(page).find("not paired") == std::string::npos);
@@ -115,6 +118,8 @@ TEST(BeforeAfter, OnlyOfTheSameWorkDoneRight) {
   for (const Rerow& row : rerows(reruns(page.runs)[0])) {
     EXPECT_FALSE(holds(row.after->name, "matmul")) << row.after->name;
   }
+  EXPECT_TRUE(holds(changes_html(page), "two runs of 4 and 4 cases. In common"));
+  EXPECT_TRUE(holds(changes_html(page), "same work in both: 2."));
 }
 
 TEST(BeforeAfter, TheRooflineHasAnArrowForEachRowThatMoved) {
