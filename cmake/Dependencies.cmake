@@ -166,6 +166,19 @@ macro(find_cublas)
   endif()
 endmacro()
 
+# CUPTI's headers; its library is looked for at run time.
+macro(find_cupti)
+  find_path(CUPTI_INCLUDE cupti.h HINTS ${CUPTI_ROOT} ${CUDAToolkit_INCLUDE_DIRS}
+            ${CUDAToolkit_TARGET_DIR}/extras/CUPTI PATH_SUFFIXES include)
+  if(NOT TARGET dep::cuda)
+    set(missing "no CUDA toolkit")
+  elseif(NOT CUPTI_INCLUDE)
+    set(missing "the CUDA toolkit at ${CUDAToolkit_BIN_DIR} has no cupti.h")
+  else()
+    dependency_target(cupti INCLUDE ${CUPTI_INCLUDE} ${CUDAToolkit_INCLUDE_DIRS})
+  endif()
+endmacro()
+
 # cuDNN 9 and cudnn-frontend, the C++ headers of its graph API: the wheel in .venv, or others. Without
 # CUDNN_FRONTEND_SKIP_JSON_LIB they bring a JSON library of their own.
 macro(find_cudnn)
@@ -214,3 +227,4 @@ dependency(onednn)
 dependency(cuda)
 dependency(cublas)
 dependency(cudnn)
+dependency(cupti)

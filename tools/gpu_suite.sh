@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
-# Everything that only a GPU can answer, in one go and within a budget of wall-clock time: whether the
-# kernels are right, then how fast they are. Packed by tools/pack beside the programs.
-#   gpu_suite.sh [--budget TIME] [--out FOLDER]      default: --budget 8m --out gpu_results
-# Each step's log, the results as JSON and summary.txt (status and seconds of each step) go into FOLDER.
+# Everything that only a GPU can answer, within a budget of wall-clock time: whether the kernels are right,
+# whether their times are, then how fast they are. Packed by tools/pack beside the programs.
+#   gpu_suite.sh [--budget TIME] [--out FOLDER] [PART…]      default: --budget 8m --out gpu_results, all parts
+# The parts, in the order in which they run; what one leaves of its share of the time is for those behind it:
+#   check      the primitives, then CUDA cases of small, ragged and much-used shapes
+#   sanitize   compute-sanitizer's four tools on small shapes of every hand-written kernel
+#   timing     events against a profiler, and the gate on one and the same build
+#   measure    the ceilings, then the rows that matter most
+#   rest       every CUDA case that check left out
+#   suite      training, then the standard suite, with this machine's own CPU
+# Each step's log, the results as JSON and summary.txt (status and seconds of each step) go into FOLDER, and
+# all of it into FOLDER.tar.xz.
 # A step that time ends is "ended"; what it had finished is kept. One that does not end then is "killed", and
 # that is a failure, as is conformance that time ends: a primitive hangs, or the machine is too slow. A
 # verified case that hangs fails after 30 s (5 minutes in verify-others), if its step lasts so long.
@@ -11,20 +19,28 @@ set -uo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 budget=8m
 out=gpu_results
-usage() { echo "usage: gpu_suite.sh [--budget TIME, e.g. 90s, 8m, 1h30m] [--out FOLDER]" >&2; exit 2; }
+order=(check sanitize timing measure rest suite)
+declare -A weight=([check]=6 [sanitize]=2 [timing]=1 [measure]=4 [rest]=2 [suite]=2) # of the time
+parts=()
+usage() {
+  echo "usage: gpu_suite.sh [--budget TIME, e.g. 90s, 8m, 1h30m] [--out FOLDER] [PART…]" >&2
+  echo "parts: ${order[*]}; default: all" >&2
+  exit 2
+}
 while [ $# -gt 0 ]; do
   case $1 in
     --budget) budget=${2:-}; shift ;;
     --budget=*) budget=${1#*=} ;;
     --out) out=${2:-}; shift ;;
     --out=*) out=${1#*=} ;;
-    *) usage ;;
+    *) [[ " ${order[*]} " = *" $1 "* ]] || usage; parts+=("$1") ;;
   esac
   shift || usage
 done
 [[ $budget =~ ^(([0-9]+)h)?(([0-9]+)m)?(([0-9]+)s)?$ ]] && [ -n "$budget" ] && [ -n "$out" ] || usage
 total=$((10#${BASH_REMATCH[2]:-0} * 3600 + 10#${BASH_REMATCH[4]:-0} * 60 + 10#${BASH_REMATCH[6]:-0}))
 [ $total -gt 0 ] || usage
+[ ${#parts[@]} -gt 0 ] || parts=("${order[@]}")
 mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
 : >"$out/summary.txt"
@@ -32,12 +48,23 @@ out=$(cd "$out" && pwd)
 # CUDA's libraries where the loader does not look by itself: a toolkit, or Python packages.
 for place in /usr/local/cuda/lib64 /usr/local/cuda/lib /usr/local/nvidia/lib64 \
   /usr/lib/python3*/site-packages/nvidia/*/lib /usr/local/lib/python3*/*-packages/nvidia/*/lib \
-  /opt/*/lib/python3*/site-packages/nvidia/*/lib /opt/*/.venv/lib/python3*/site-packages/nvidia/*/lib; do
+  /usr/local/cuda/extras/CUPTI/lib64 /opt/*/lib/python3*/site-packages/nvidia/*/lib /opt/*/.venv/lib/python3*/site-packages/nvidia/*/lib; do
   [ -d "$place" ] && LD_LIBRARY_PATH=${LD_LIBRARY_PATH:+$LD_LIBRARY_PATH:}$place
 done
 export LD_LIBRARY_PATH=${LD_LIBRARY_PATH:-}
 
-left() { echo $((total - SECONDS)); }
+end=$total # of the part that runs
+left() { echo $((end - SECONDS)); }
+# begin <part>: false where it wasn't asked for; gives it its share of what time is left.
+begin() {
+  local part sum=0
+  [[ " ${parts[*]} " = *" $1 "* ]] || return 1
+  for part in "${order[@]}"; do
+    [ "$part" = "$1" ] && sum=0
+    [[ " ${parts[*]} " = *" $part "* ]] && sum=$((sum + weight[$part]))
+  done
+  end=$((SECONDS + (total - SECONDS) * weight[$1] / sum))
+}
 failed=0
 note() { # note <step> <status> <seconds> <words>
   printf '%-22s %-8s %6s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
@@ -89,12 +116,21 @@ verify() {
   [ $unreached = 0 ] || note "$1" left 0 "$unreached of $total_cases cases not reached; of the others $right right, $wrong wrong, $skipped skipped"
 }
 
+finish() { # finish <exit status>
+  local packed=""
+  tar -C "$(dirname "$out")" -cJf "$out.tar.xz" "$(basename "$out")" && packed=", all of it in $out.tar.xz"
+  echo "results and logs: $out$packed"
+  exit "$1"
+}
+
 {
   date -u +%Y-%m-%dT%H:%M:%SZ
   uname -a
   timeout 20 nvidia-smi 2>&1
   timeout 20 nvidia-smi -q 2>/dev/null | grep -i -e 'persistence' -e 'power limit' -e 'compute mode' | head -n 12
 } >"$out/machine.log"
+total=$((total - total / 20)) # for what a time-out does not end at once, and the report
+end=$total
 # shellcheck disable=SC2016
 step list 60 sh -c 'exec "$1" list --json >"$2"' sh "$here/breakeven" "$out/list.json"
 finding=1 step doctor 60 "$here/breakeven" doctor
@@ -104,41 +140,59 @@ if "$here/breakeven" list --cases --filter '/gpu/naive/f32$' >/dev/null 2>&1; th
 if ! $gpu; then
   note gpu missing 0 "$(sed -n 's/.*"unavailable": "\(.*\)".*/\1/p' "$out/list.json" | head -n 1)"
   step cpu "$total" "$here/breakeven" run --filter '^matmul/square_(64|256)/cpu/[a-z_]+/f32$' --rounds 1 --out "$out/cpu.json"
-  [ $failed = 0 ] || exit 1
-  exit 3
+  [ $failed = 0 ] || finish 1
+  finish 3
 fi
 
-# 1. Do the primitives do what kernels and emulator take the manual to say?
-if [ -x "$here/gpu-conformance" ]; then
-  unfinished=fail step conformance $((total / 8)) "$here/gpu-conformance"
-else
-  note conformance missing 0 "not in this archive"
-fi
-
-# 2. Are the CUDA cases right? Ragged and small shapes first, where a mistake shows and checks are quick,
-# then what is measured most. Every other one follows behind the first measurements (6).
+# A case's name ends behind the precision where it has no option.
 plain='[a-z0-9_]+/[a-z0-9]+$'
 training='training_step_(mlp/b16|lenet/b64|gpt/tiny_b8)'
 small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*|$training)/gpu/$plain"
 large="(matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)|conv2d_[a-z_]+/resnet50_[^/]*_n1(_nchw)?/gpu/(handwritten|cudnn)[a-z_]*)/[a-z0-9]+$"
-verify verify-small $((total / 4)) "^$small"
-verify verify-large $((total / 8)) "^$large"
 
-# 3. Do they touch what is not theirs, or race?
-sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
-if [ -n "$sanitizer" ]; then
-  for tool in memcheck racecheck; do
-    step "$tool" $((total / 12)) "$sanitizer" --tool $tool --error-exitcode 9 "$here/breakeven-bench" --module=cuda --verify \
-      "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5)|$training)/gpu/$plain"
-  done
-else
-  note compute-sanitizer missing 0 "not installed here"
+# Do the primitives do what kernels and emulator take the manual to say? Are the CUDA cases right? Ragged and
+# small shapes first, where a mistake shows and checks are quick, then what is measured most.
+if begin check; then
+  if [ -x "$here/gpu-conformance" ]; then
+    unfinished=fail step conformance $(($(left) / 3)) "$here/gpu-conformance"
+  else
+    note conformance missing 0 "not in this archive"
+  fi
+  verify verify-small $(($(left) * 2 / 3)) "^$small"
+  verify verify-large "$(left)" "^$large"
 fi
 
-# 4. What could this machine do at most?
-step peaks $((total / 8)) "$here/breakeven" peak --json
+# Do they touch what is not theirs or was never written, or race, or misuse a barrier?
+if begin sanitize; then
+  sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda*/bin/compute-sanitizer 2>/dev/null | head -n 1)
+  if [ -n "$sanitizer" ]; then
+    tools=(memcheck racecheck synccheck initcheck)
+    for i in "${!tools[@]}"; do
+      step "${tools[i]}" $(($(left) / (${#tools[@]} - i))) "$sanitizer" --tool "${tools[i]}" --error-exitcode 9 \
+        "$here/breakeven-bench" --module=cuda --verify \
+        "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5)|stream/[^/]*_1mib|$training)/gpu/$plain"
+    done
+  else
+    note compute-sanitizer missing 0 "not installed here"
+  fi
+fi
 
-# 5. How fast are they? The rows that were asked for first come first; the suite takes what is left.
+# Is what events say the time? Does the gate find a difference where there is none?
+if begin timing; then
+  if [ -x "$here/gpu-timing-check" ]; then
+    step timing-check "$(left)" "$here/gpu-timing-check"
+  else
+    note timing-check missing 0 "not in this archive"
+  fi
+  if [ "$(left)" -lt 120 ]; then
+    note gate-same skipped 0 "it takes minutes, and $(left) s were left"
+  else
+    step gate-same "$(left)" "$here/breakeven" gate run --base "$here/breakeven-bench" --head "$here/breakeven-bench" \
+      --filter '^(matmul/square_(256|512|1024|2048)/gpu/handwritten/(f32|bf16)|stream/(copy|triad)_256mib/gpu/cuda/f32)$' \
+      --out "$out/gate-same" -- --module=cuda
+  fi
+fi
+
 # run <name> <rounds> <most seconds> <expression> [<case time-out>]
 run() {
   local most=$3
@@ -150,25 +204,30 @@ run() {
   fi
   step "$1" $((most + 30)) "$here/breakeven" run --filter "$4" --rounds "$2" --case-timeout "${5:-120s}" --budget "$((most - 10))s" --out "$out/$1.json"
 }
-total=$((total - 20)) # for the last case to end
-run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
-run convolutions 3 $(($(left) / 3)) '^conv2d_(forward|backward_data|backward_weights)/resnet50_(conv1|res2x_branch2b|res3a_branch2b|res4x_branch2c|res5x_branch2c)_n64/gpu/(handwritten|cudnn)/(f32|bf16)$'
-run ladder 3 $(($(left) / 3)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
-run precisions 3 $(($(left) / 3)) '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
 
-# 6. All CUDA cases that 2 left out, but the longest: every shape, implementation and precision, by default
-# launch with a warm cache.
-# Models of full size and trainings to a target are checked for minutes on the host: their rows are verified
-# where they are measured.
-verify verify-others $(($(left) / 2)) "^(?!$small|$large|convergence_|[^/]+/(gpt2_124m_|imagenet_|cifar_b(64|256)))[^/]+/[^/]+/gpu/[^/]+/[^/]+$" 5m
+# What could this machine do at most? How fast are the rows that were asked for first?
+if begin measure; then
+  step peaks $(($(left) / 3)) "$here/breakeven" peak --json
+  run bars 3 $(($(left) / 2)) '^matmul/square_(2048|4096|8192)/gpu/(handwritten|cublas)/(f32|bf16)$'
+  run convolutions 3 $(($(left) / 3)) '^conv2d_(forward|backward_data|backward_weights)/resnet50_(conv1|res2x_branch2b|res3a_branch2b|res4x_branch2c|res5x_branch2c)_n64/gpu/(handwritten|cudnn)/(f32|bf16)$'
+  run ladder 3 $(($(left) / 2)) '^matmul/square_4096/gpu/((sgemm|mma|wgmma)_[a-z0-9_]+|naive)/(f32|bf16)$'
+  run precisions 3 "$(left)" '^matmul/square_(4096|8192)/gpu/(handwritten|cublas)/(tf32|f16|fp8|int8)$'
+fi
 
-# 7. Training, of which the largest models' checks take minutes on the host, and the standard suite.
-run training 3 $(($(left) / 2)) '^(training_(step|forward|backward|update)|inference)_(mlp/b128|gpt/(tiny_b8|gpt2_124m_b4_t64)|resnet50/imagenet_b8)/gpu/(handwritten|cublas_cudnn)/' 30m
+# All CUDA cases that check leaves out, but the longest: every shape, implementation and precision, by default
+# launch with a warm cache. Models of full size and trainings to a target are checked for minutes on the host:
+# their rows are verified where they are measured.
+if begin rest; then
+  verify verify-others "$(left)" "^(?!$small|$large|convergence_|[^/]+/(gpt2_124m_|imagenet_|cifar_b(64|256)))[^/]+/[^/]+/gpu/[^/]+/[^/]+$" 5m
+fi
 
-if [ "$(left)" -le 15 ]; then
-  note standard skipped 0 "no time was left"
-else
-  step standard $(($(left) + 30)) "$here/breakeven" run --suite standard --budget "$(($(left) - 5))s" --out "$out/standard.json"
+if begin suite; then
+  run training 3 $(($(left) / 2)) '^(training_(step|forward|backward|update)|inference)_(mlp/b128|gpt/(tiny_b8|gpt2_124m_b4_t64)|resnet50/imagenet_b8)/gpu/(handwritten|cublas_cudnn)/' 30m
+  if [ "$(left)" -le 15 ]; then
+    note standard skipped 0 "no time was left"
+  else
+    step standard "$(left)" "$here/breakeven" run --suite standard --budget "$(($(left) - 10))s" --out "$out/standard.json"
+  fi
 fi
 results=()
 for file in "$out"/*.json; do [ "$file" = "$out/list.json" ] || results+=("$file"); done
@@ -176,5 +235,4 @@ if [ ${#results[@]} -gt 0 ]; then
   "$here/breakeven" report "${results[@]}" -o "$out/report.html" --markdown "$out/report.md" >"$out/report.log" 2>&1 ||
     { note report "failed:$?" 0 "$(tail -n 1 "$out/report.log")"; failed=1; }
 fi
-echo "results and logs: $out"
-exit $failed
+finish $failed
