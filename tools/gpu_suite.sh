@@ -188,7 +188,7 @@ if begin timing; then
     note gate-same skipped 0 "it takes minutes, and $(left) s were left"
   else
     step gate-same "$(left)" "$here/breakeven" gate run --base "$here/breakeven-bench" --head "$here/breakeven-bench" \
-      --filter '^(matmul/square_(256|512|1024|2048)/gpu/handwritten/(f32|bf16)|stream/(copy|triad)_256mib/gpu/cuda/f32)$' \
+      --filter '^(matmul/square_(256|512|1024|2048)/gpu/handwritten/(f32|bf16)|stream/(copy|triad)_256mib/gpu/handwritten/f32)$' \
       --out "$out/gate-same" -- --module=cuda
   fi
 fi

@@ -20,7 +20,7 @@ constexpr const char* kRows =
     "^(matmul/square_(256|512|1024|2048|4096|8192)/gpu/handwritten/bf16"
     "|matmul/square_(1024|4096)/gpu/handwritten/f32"
     "|conv2d_forward/resnet50_res3a_branch2b_n64/gpu/handwritten/bf16"
-    "|stream/copy_256mib/gpu/cuda/f32)$";
+    "|stream/copy_256mib/gpu/handwritten/f32)$";
 
 /// Whether the row's time is right; prints it.
 bool is_right(const Case& c, Device& device, const Policy& policy, Tracer& tracer) {
