@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds the CUDA modules of this archive again, from src/ with this machine's CUDA toolkit and for its GPU
 # alone, and puts them where breakeven finds them; those that came with the archive go into libexec/modules.packed.
-#   gpu_rebuild.sh [--arch ARCH, e.g. 80, 90a] [MODULE…]     default: this GPU's; cuda and cublas
-# cudnn needs cuDNN's headers, too: CUDNN_ROOT=FOLDER says where include/cudnn_version.h is.
+#   gpu_rebuild.sh [--arch ARCH, e.g. 80, 90a] [MODULE…]     default: this GPU's; cuda
+# cublas and cudnn need those libraries' headers, too; CUDNN_ROOT=FOLDER says where include/cudnn_version.h is.
 # Needs nvcc 12.8 or later, g++ 11, CMake 3.26 and make or Ninja. The build stays in build/: what is edited in src/
 # is all that the next call compiles. Exit status: 0; 1 the build failed; 2 usage; 3 no compiler or no GPU here.
 set -euo pipefail
@@ -19,7 +19,7 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
-[ ${#modules[@]} -gt 0 ] || modules=(cuda cublas)
+[ ${#modules[@]} -gt 0 ] || modules=(cuda)
 PATH=$PATH:/usr/local/cuda/bin
 for tool in nvcc g++ cmake; do command -v $tool >/dev/null || lacking "there is no $tool on PATH"; done
 if [ -z "$arch" ]; then

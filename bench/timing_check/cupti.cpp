@@ -64,7 +64,7 @@ struct Records {
   std::size_t dropped = 0;
 };
 Records& records() {
-  static Records all;
+  static Records& all = *new Records;  // never destroyed: CUPTI's threads may outlive main()
   return all;
 }
 
