@@ -169,7 +169,7 @@ endmacro()
 # CUPTI's headers; its library is looked for at run time.
 macro(find_cupti)
   find_path(CUPTI_INCLUDE cupti.h HINTS ${CUPTI_ROOT} ${CUDAToolkit_INCLUDE_DIRS}
-            ${CUDAToolkit_TARGET_DIR}/extras/CUPTI PATH_SUFFIXES include)
+            ${CUDAToolkit_BIN_DIR}/../extras/CUPTI PATH_SUFFIXES include)
   if(NOT TARGET dep::cuda)
     set(missing "no CUDA toolkit")
   elseif(NOT CUPTI_INCLUDE)

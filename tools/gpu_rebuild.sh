@@ -32,15 +32,28 @@ if [ -z "${CUDNN_ROOT:-}" ]; then # where Python packages put it
     [ ! -e "$place/include/cudnn_version.h" ] || CUDNN_ROOT=$place
   done
 fi
+# Asked for is needed: configuring says what it lacks.
+with=(-DWITH_CUDA=ON)
+for library in cublas cudnn; do
+  # cuDNN itself needs cuBLAS.
+  if [[ " ${modules[*]} " = *" $library "* || ($library = cublas && " ${modules[*]} " = *" cudnn "*) ]]; then wanted=ON; else wanted=OFF; fi
+  with+=("-DWITH_${library^^}=$wanted")
+done
 generator=()
 command -v ninja >/dev/null && generator=(-G Ninja)
 cmake -S "$here/src" -B "$here/build" "${generator[@]}" -DCMAKE_BUILD_TYPE=Release -DBREAKEVEN_TESTS=OFF \
   -DCMAKE_PREFIX_PATH="$here/deps/usr" -DCUDNN_FRONTEND_ROOT="$here/deps/usr" -DCUDNN_ROOT="${CUDNN_ROOT:-}" \
-  -DCMAKE_CUDA_ARCHITECTURES="$arch-real" -DWITH_CUDA=ON -DWITH_OPENBLAS=OFF -DWITH_ONEDNN=OFF >"$here/configure.log" 2>&1 ||
+  -DCMAKE_CUDA_ARCHITECTURES="$arch-real" "${with[@]}" -DWITH_OPENBLAS=OFF -DWITH_ONEDNN=OFF >"$here/configure.log" 2>&1 ||
   { tail -n 20 "$here/configure.log" >&2; exit 1; }
 cmake --build "$here/build" -j "$(nproc)" --target "${modules[@]/#/module_}" || exit 1
+# What g++ built may need a newer libstdc++ than the archive's; a newer one serves the programs, too.
+newest() { grep -ao 'GLIBCXX_3\.4\.[0-9]*' "$1" | sort -V | tail -n 1; }
+runtime=$(g++ -print-file-name=libstdc++.so.6)
+packed=$here/lib/libstdc++.so.6
+if [ -e "$runtime" ] && [ -e "$packed" ] && [ "$(newest "$runtime")" != "$(newest "$packed")" ] &&
+  [ "$( (newest "$runtime"; newest "$packed") | sort -V | tail -n 1)" = "$(newest "$runtime")" ]; then
+  cp -L "$runtime" "$packed"
+fi
 [ -d "$here/libexec/modules.packed" ] || cp -r "$here/libexec/modules" "$here/libexec/modules.packed"
 for module in "${modules[@]}"; do cp "$here/build/modules/breakeven_$module.so" "$here/libexec/modules/"; done
-# They may need a newer one of these than the archive's programs; what is newer serves both.
-for library in libstdc++.so.6 libgcc_s.so.1 libgomp.so.1; do cp -L "$(g++ -print-file-name=$library)" "$here/lib/"; done
 echo "rebuilt for sm_$arch: ${modules[*]}"

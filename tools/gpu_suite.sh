@@ -10,7 +10,7 @@
 #   rest       every CUDA case that check left out
 #   suite      training, then the standard suite, with this machine's own CPU
 # Each step's log, the results as JSON and summary.txt (status and seconds of each step) go into FOLDER, and
-# all of it into FOLDER.tar.xz.
+# all of it into FOLDER.tar.xz beside it. Each call takes a FOLDER of its own.
 # A step that time ends is "ended"; what it had finished is kept. One that does not end then is "killed", and
 # that is a failure, as is conformance that time ends: a primitive hangs, or the machine is too slow. A
 # verified case that hangs fails after 30 s (5 minutes in verify-others), if its step lasts so long.
@@ -20,7 +20,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 budget=8m
 out=gpu_results
 order=(check sanitize timing measure rest suite)
-declare -A weight=([check]=6 [sanitize]=2 [timing]=1 [measure]=4 [rest]=2 [suite]=2) # of the time
+declare -A weight=([check]=5 [sanitize]=3 [timing]=2 [measure]=4 [rest]=1 [suite]=2) # of the time
 parts=()
 usage() {
   echo "usage: gpu_suite.sh [--budget TIME, e.g. 90s, 8m, 1h30m] [--out FOLDER] [PART…]" >&2
@@ -43,6 +43,10 @@ total=$((10#${BASH_REMATCH[2]:-0} * 3600 + 10#${BASH_REMATCH[4]:-0} * 60 + 10#${
 [ ${#parts[@]} -gt 0 ] || parts=("${order[@]}")
 mkdir -p "$out" || exit 2
 out=$(cd "$out" && pwd)
+if [ -e "$out/summary.txt" ]; then
+  echo "gpu_suite.sh: $out holds the results of an earlier call; give --out another folder" >&2
+  exit 2
+fi
 : >"$out/summary.txt"
 
 # CUDA's libraries where the loader does not look by itself: a toolkit, or Python packages.
@@ -70,8 +74,9 @@ note() { # note <step> <status> <seconds> <words>
   printf '%-22s %-8s %6s s  %s\n' "$1" "$2" "$3" "$4" | tee -a "$out/summary.txt"
 }
 # step <name> <most seconds> <command…>: its output goes to a log, its status to the summary. With
-# finding=N before it, status N means that it found something and did not fail; with unfinished=fail, it
-# fails where time ends it.
+# finding=N before it, status N means that it found something and did not fail, with absent=N that what it needs
+# isn't installed here; with unfinished=fail, it fails where time ends it, with fault=REGEX, where time ends it
+# after a line of that kind.
 step() {
   local name=$1 most=$2 start=$SECONDS status=0 last
   shift 2
@@ -87,7 +92,14 @@ step() {
   last=$(grep -v '^ *$' "$out/$name.log" | tail -n 1 | tr -d '\r' | cut -c 1-160)
   case $status in
     0) note "$name" passed $((SECONDS - start)) "$last" ;;
-    124) note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
+    124)
+      if [ -n "${fault:-}" ] && grep -qE "$fault" "$out/$name.log"; then
+        note "$name" failed $((SECONDS - start)) "before its time ended: $(grep -E -m 1 "$fault" "$out/$name.log" | cut -c 1-120)"
+        failed=1
+        return
+      fi
+      note "$name" ended $((SECONDS - start)) "time; all until then is in $name.log" ;;
+    "${absent:-0}") note "$name" missing $((SECONDS - start)) "$last" ;;
     "${finding:-0}") note "$name" findings $((SECONDS - start)) "$last" ;;
     killed)
       note "$name" killed $((SECONDS - start)) "it did not end with its time; last words: $last"
@@ -147,7 +159,7 @@ fi
 # A case's name ends behind the precision where it has no option.
 plain='[a-z0-9_]+/[a-z0-9]+$'
 training='training_step_(mlp/b16|lenet/b64|gpt/tiny_b8)'
-small="(matmul/(ragged_(1x1|primes|edges|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*|$training)/gpu/$plain"
+small="(matmul/(ragged_(1x1|primes|edges|in_vectors|gemv|outer)[^/]*|square_(64|96|128|256|512))|conv2d_[a-z_]+/ragged_conv_[^/]*|stream/[^/]*_1mib|peak/[^/]*|$training)/gpu/$plain"
 large="(matmul/(square_(1024|2048|4096)|gpt2_[^/]*|batch_sweep_(16|64|256)|ragged_(tall|skinny|deep)[^/]*)/gpu/(handwritten[a-z_]*|cublas[a-z_]*)|conv2d_[a-z_]+/resnet50_[^/]*_n1(_nchw)?/gpu/(handwritten|cudnn)[a-z_]*)/[a-z0-9]+$"
 
 # Do the primitives do what kernels and emulator take the manual to say? Are the CUDA cases right? Ragged and
@@ -168,9 +180,9 @@ if begin sanitize; then
   if [ -n "$sanitizer" ]; then
     tools=(memcheck racecheck synccheck initcheck)
     for i in "${!tools[@]}"; do
-      step "${tools[i]}" $(($(left) / (${#tools[@]} - i))) "$sanitizer" --tool "${tools[i]}" --target-processes all --error-exitcode 9 \
+      fault='^=+ (Invalid|Error|Barrier|Uninitialized|Program hit)' step "${tools[i]}" $(($(left) / (${#tools[@]} - i))) "$sanitizer" --tool "${tools[i]}" --target-processes all --error-exitcode 9 \
         "$here/breakeven-bench" --module=cuda --verify \
-        "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5)|stream/[^/]*_1mib|peak/fma|$training|training_step_resnet18/cifar_b8)/gpu/$plain"
+        "--benchmark_filter=^(matmul/ragged_(primes_127x131x137|edges_65x63x129|in_vectors_[^/]*)|conv2d_[a-z_]+/ragged_conv_(primes_3x3|in_vectors_strided_3x4|strided_dilated_4x4|depthwise_5x5)|stream/[^/]*_1mib|peak/fma|$training|training_step_resnet18/cifar_b8)/gpu/$plain"
       # One that watched no process at all passes, too.
       if tail -n 1 "$out/summary.txt" | grep -q "^${tools[i]} *passed" && ! grep -q 'SUMMARY:' "$out/${tools[i]}.log"; then
         note "${tools[i]}" failed:0 0 "it says nothing of what it saw"
@@ -185,16 +197,17 @@ fi
 # Is what events say the time? Does the gate find a difference where there is none?
 if begin timing; then
   if [ -x "$here/gpu-timing-check" ]; then
-    step timing-check "$(left)" "$here/gpu-timing-check"
+    absent=3 fault='TOO FAR|not checked' step timing-check "$(left)" "$here/gpu-timing-check"
   else
     note timing-check missing 0 "not in this archive"
   fi
-  if [ "$(left)" -lt 120 ]; then
+  if [ "$(left)" -lt 300 ]; then
     note gate-same skipped 0 "it takes minutes, and $(left) s were left"
   else
     step gate-same "$(left)" "$here/breakeven" gate run --base "$here/breakeven-bench" --head "$here/breakeven-bench" \
       --filter '^(matmul/square_(256|512|1024|2048)/gpu/handwritten/(f32|bf16)|stream/(copy|triad)_256mib/gpu/handwritten/f32)$' \
       --out "$out/gate-same" -- --module=cuda
+    [ -e "$out/gate-same/verdict.json" ] || note gate-same left 0 "no verdict"
   fi
 fi
 

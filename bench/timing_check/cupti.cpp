@@ -38,8 +38,7 @@ Cupti open_cupti() {
   }
   if (!library) {
     throw Unsupported(
-        "no libcupti.so.13: it comes with the CUDA toolkit (extras/CUPTI/lib64); name its folder "
-        "in "
+        "no libcupti.so: it comes with the CUDA toolkit, in extras/CUPTI/lib64; name its folder in "
         "LD_LIBRARY_PATH");
   }
   Cupti cupti;
@@ -118,6 +117,11 @@ class CuptiTracer final : public Tracer {
     std::vector<TracedKernel> kernels = std::exchange(all.kernels, {});
     if (const std::size_t lost = std::exchange(all.dropped, 0); lost > 0) {
       throw std::runtime_error("CUPTI lost " + std::to_string(lost) + " records");
+    }
+    for (const TracedKernel& kernel : kernels) {
+      if (kernel.start_nanoseconds == 0 || kernel.end_nanoseconds < kernel.start_nanoseconds) {
+        throw std::runtime_error("CUPTI has no times of " + kernel.name);
+      }
     }
     std::ranges::sort(kernels, {}, &TracedKernel::start_nanoseconds);
     return kernels;

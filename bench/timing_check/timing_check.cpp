@@ -36,8 +36,8 @@ HeldCalls held_calls(const std::vector<TracedKernel>& kernels) {
   while ((next = std::find_if(next, kernels.end(), is_blocker)) != kernels.end()) {
     const auto first = next + 1;
     const auto probe = std::find_if(first, kernels.end(), is_clock_probe);
-    if (probe == kernels.end()) {
-      throw std::runtime_error("the trace ends before the clock probe behind a chunk of calls");
+    if (probe == kernels.end() || std::find_if(first, probe, is_blocker) != probe) {
+      throw std::runtime_error("a chunk of calls has no clock probe behind it");
     }
     if (probe == first) throw std::runtime_error("a chunk of calls without a kernel was traced");
     std::uint64_t end = 0;
@@ -67,9 +67,13 @@ TimingCheck check_timing(Session& session, Tracer& tracer) {
     // Each call runs twice, once by each clock; any more were a chunk's that was discarded.
     if (sample.batch.launch_gaps || sample.batch.calls_run != 2 * sample.calls) continue;
     const HeldCalls held = held_calls(tracer.take());
+    if (held.kernels % sample.calls != 0) {
+      throw std::runtime_error(std::to_string(held.kernels) + " kernels were traced of " +
+                               std::to_string(sample.calls) + " calls");
+    }
     check.event_seconds = seconds_per_call(sample);
     check.traced_seconds = held.seconds / static_cast<double>(sample.calls);
-    check.kernels_per_call = static_cast<double>(held.kernels) / static_cast<double>(sample.calls);
+    check.kernels_per_call = held.kernels / sample.calls;
     return check;
   }
   throw std::runtime_error("no batch of " + std::to_string(kTries) +

@@ -35,9 +35,10 @@ struct HeldCalls {
   std::int64_t kernels = 0;  ///< of all chunks
 };
 
-/// The chunks of one batch: all kernels between a blocking kernel and the clock probe behind it.
-/// Those of the batch's second pass, by the host's clock, have no blocking kernel and don't count.
-/// Throws std::runtime_error where nothing was held back, or a chunk has no kernel or no end.
+/// The chunks of one batch: all kernels between a blocking kernel and the clock probe behind it;
+/// copies and memsets are not traced. Kernels of the batch's second pass, by the host's clock, have
+/// no blocking kernel and don't count. Throws std::runtime_error where nothing was held back, or a
+/// chunk has no kernel or no end.
 HeldCalls held_calls(const std::vector<TracedKernel>& kernels);
 
 /// Seconds of one call of a case, three times.
@@ -45,7 +46,7 @@ struct TimingCheck {
   double event_seconds = 0;     ///< as a row has it, while the tracer watched
   double traced_seconds = 0;    ///< of the same calls
   double untraced_seconds = 0;  ///< by events in a batch before, which nobody watched
-  double kernels_per_call = 0;
+  std::int64_t kernels_per_call = 0;
 
   /// What events say over what the tracer saw, less one.
   double apart() const { return event_seconds / traced_seconds - 1; }
@@ -53,7 +54,8 @@ struct TimingCheck {
 
 /// Verifies a case, then times a batch of it under `tracer`. Throws what Session does, and
 /// std::runtime_error where three batches running had to be repeated in part (a blocking kernel
-/// that timed out), so that what was timed can't be told from what was discarded.
+/// that timed out), so that what was timed can't be told from what was discarded, or where calls
+/// have unequal numbers of kernels: some were lost.
 TimingCheck check_timing(Session& session, Tracer& tracer);
 
 }  // namespace breakeven

@@ -45,7 +45,12 @@ TEST(HeldCalls, RefusesATraceThatIsNoBatch) {
   };
   EXPECT_THAT([] { held_calls({}); }, fails("no blocking kernel"));
   EXPECT_THAT([] { held_calls({{kWork, 0, 1}, {kProbe, 2, 3}}); }, fails("no blocking kernel"));
-  EXPECT_THAT([] { held_calls({{kHold, 0, 1}, {kWork, 2, 3}}); }, fails("before the clock probe"));
+  EXPECT_THAT([] { held_calls({{kHold, 0, 1}, {kWork, 2, 3}}); }, fails("no clock probe"));
+  EXPECT_THAT(
+      [] {
+        held_calls({{kHold, 0, 1}, {kWork, 2, 3}, {kHold, 4, 5}, {kWork, 6, 7}, {kProbe, 8, 9}});
+      },
+      fails("no clock probe"));
   EXPECT_THAT([] { held_calls({{kHold, 0, 1}, {kProbe, 2, 3}}); }, fails("without a kernel"));
 }
 
@@ -55,6 +60,7 @@ class FakeTracer : public Tracer {
   explicit FakeTracer(const FakeDevice& device) : device_(device) {}
 
   double share = 1;
+  int lost = 0;  ///< kernels of every batch
   int starts = 0, stops = 0;
   bool on() const { return starts > stops; }
 
@@ -71,7 +77,7 @@ class FakeTracer : public Tracer {
       const auto half = static_cast<std::uint64_t>(share * 1e9 * device_.seconds_per_call / 2);
       kernels.push_back({kHold, now, now + 10});
       now += 10;
-      for (std::int64_t kernel = 0; kernel < 2 * device_.batches[seen_]; ++kernel) {
+      for (std::int64_t kernel = 0; kernel < 2 * device_.batches[seen_] - lost; ++kernel) {
         kernels.push_back({kWork, now, now + half});
         now += half;
       }
@@ -109,7 +115,7 @@ TEST_F(CheckTiming, AgreesWhereBothSawTheSame) {
   EXPECT_DOUBLE_EQ(checked.event_seconds, 1e-3);
   EXPECT_NEAR(checked.traced_seconds, 1e-3, 1e-12);
   EXPECT_DOUBLE_EQ(checked.untraced_seconds, 1e-3);
-  EXPECT_DOUBLE_EQ(checked.kernels_per_call, 2);
+  EXPECT_EQ(checked.kernels_per_call, 2);
   EXPECT_NEAR(checked.apart(), 0, 1e-9);
   EXPECT_EQ(tracer.starts, 1);
   EXPECT_FALSE(tracer.on());
@@ -118,6 +124,13 @@ TEST_F(CheckTiming, AgreesWhereBothSawTheSame) {
 TEST_F(CheckTiming, SeesATimeThatIsTooLong) {
   tracer.share = 0.95;  // say the events enclosed a launch gap
   EXPECT_NEAR(check().apart(), 1 / 0.95 - 1, 1e-6);
+}
+
+TEST_F(CheckTiming, RefusesATraceThatLacksAKernel) {
+  tracer.lost = 1;
+  EXPECT_THAT([&] { check(); },
+              ThrowsMessage<std::runtime_error>(HasSubstr("kernels were traced of")));
+  EXPECT_FALSE(tracer.on());
 }
 
 TEST_F(CheckTiming, TakesABatchThatNeededNoSecondTry) {
